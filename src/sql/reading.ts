@@ -1,0 +1,277 @@
+// The reading: what one statement does, as plain frozen data that no dialect shows through. Everything after sql/ sees only this.
+import type { Dialect } from '../../protocols/gate.ts';
+
+/** What a statement, or a part of it, does. Statement kinds without a verb of their own map to the nearest one, never to none. */
+export type Verb =
+  // read
+  | 'select'
+  | 'values'
+  | 'table'
+  | 'show'
+  | 'explain'
+  | 'fetch'
+  | 'copy-to'
+  // write
+  | 'insert'
+  | 'update'
+  | 'delete'
+  | 'merge'
+  | 'replace'
+  | 'truncate'
+  | 'copy-from'
+  | 'call'
+  | 'do'
+  | 'load'
+  | 'refresh'
+  | 'nextval'
+  // ddl
+  | 'create'
+  | 'alter'
+  | 'drop'
+  | 'rename'
+  | 'comment'
+  | 'index'
+  | 'cluster'
+  | 'security-label'
+  // session
+  | 'begin'
+  | 'commit'
+  | 'rollback'
+  | 'savepoint'
+  | 'set'
+  | 'reset'
+  | 'prepare'
+  | 'execute'
+  | 'deallocate'
+  | 'declare'
+  | 'close'
+  | 'listen'
+  | 'notify'
+  | 'unlisten'
+  | 'lock'
+  | 'use'
+  | 'discard'
+  // admin
+  | 'grant'
+  | 'revoke'
+  | 'vacuum'
+  | 'analyze'
+  | 'checkpoint'
+  | 'kill'
+  | 'file'
+  | 'program'
+  | 'handler'
+  | 'flush'
+  | 'admin';
+
+export type VerbClass = 'read' | 'write' | 'ddl' | 'session' | 'admin';
+
+/** A table, view, sequence or other relation by its resolved name. For MySQL `schema` is the database. */
+export interface TableName {
+  /** Empty where the name could not be resolved (see `Opaque`). Temporary tables are in `pg_temp`. */
+  readonly schema: string;
+  readonly table: string;
+}
+
+export interface ColumnName extends TableName {
+  readonly column: string;
+}
+
+export interface TableUse extends TableName {
+  readonly access: 'read' | 'write' | 'ddl';
+  /** False when the table is reached through a view, function, rule or foreign key, not named in the text. */
+  readonly direct: boolean;
+}
+
+/**
+ * How an output (or written value) depends on a source column: the value itself, something computed from it, or only
+ * which rows or branch were chosen by it.
+ */
+export type Dependence = 'copied' | 'derived' | 'chosen';
+
+export interface Source extends ColumnName {
+  readonly how: Dependence;
+}
+
+export interface Output {
+  readonly name: string;
+  /** Every source column whose value this output can reveal; where uncertain, the larger set. */
+  readonly sources: readonly Source[];
+}
+
+/** How a column stands in a place where its value steers something other than an output. */
+export type UseKind =
+  /** `col = constant-or-parameter`, `IN (...)`, `IS NULL`, `col = col` (see `with`); `constants` counts them. */
+  | 'equality'
+  /** count(col), count(DISTINCT col). */
+  | 'count'
+  | 'range'
+  | 'pattern'
+  | 'order'
+  | 'group'
+  | 'window'
+  | 'distinct'
+  | 'computed'
+  | 'join'
+  | 'min-max'
+  | 'limit'
+  | 'set-operation'
+  | 'branch'
+  | 'argument';
+
+export interface ColumnUse {
+  readonly column: ColumnName;
+  readonly how: UseKind;
+  /** For an equality with another column: that column, so that policy can see whether both stand under the same mask. */
+  readonly with?: readonly ColumnName[];
+  /** For an equality: how many constants or parameters the column meets here. */
+  readonly constants?: number;
+  /** 1-based character position in the statement's text, where known. */
+  readonly position?: number;
+}
+
+/** A value that a statement stores or sends somewhere other than its result. */
+export interface Flow {
+  readonly from: readonly Source[];
+  readonly into:
+    | ({ readonly kind: 'column' } & ColumnName)
+    | {
+        readonly kind: 'place';
+        readonly what:
+          | 'new-table'
+          | 'view'
+          | 'function'
+          | 'notify'
+          | 'setting'
+          | 'large-object'
+          | 'comment'
+          | 'file'
+          | 'variable'
+          | 'unknown';
+      };
+}
+
+/** Literals and parameters written into columns, for the write-back check. */
+export interface StoredValue {
+  readonly column: ColumnName;
+  readonly value:
+    | { readonly kind: 'text'; readonly text: string }
+    | { readonly kind: 'parameter'; readonly index: number };
+}
+
+/** A write whose condition does not restrict it. */
+export interface UnboundedWrite {
+  readonly verb: Verb;
+  readonly table: TableName;
+  /** For a person: "no WHERE", "WHERE 1 = 1 is always true". */
+  readonly why: string;
+}
+
+/** Something the reader could not see through. Refused while masks apply, unless the config trusts it. */
+export interface Opaque {
+  readonly kind: 'function' | 'dynamic-sql' | 'relation' | 'column' | 'rows' | 'statement';
+  /** Name, schema-qualified where known: what the config's trust list names. */
+  readonly name: string;
+  readonly why: string;
+  readonly position?: number;
+  /** For a missing relation or the like: the server's own SQLSTATE and message, to be imitated. */
+  readonly missing?: { readonly sqlstate: string; readonly message: string };
+}
+
+/** A side door that hands out values of tables it does not name: pg_stats, pg_stat_activity, EXPLAIN text, ... */
+export interface SideDoor {
+  readonly name: string;
+  readonly why: string;
+}
+
+export interface Reading {
+  readonly dialect: Dialect;
+  /** Every verb in the statement, the outermost first, no repeats. Never empty. */
+  readonly verbs: readonly Verb[];
+  /** A few words for messages: `DROP TABLE customers`, `DELETE FROM orders`. No literals. */
+  readonly summary: string;
+  /** Same for statements that differ only in literals. */
+  readonly fingerprint: string;
+  readonly tables: readonly TableUse[];
+  /** Columns read or written by name, for records and rules. */
+  readonly columns: readonly ColumnName[];
+  /** Functions called, schema-qualified where resolved, lower case. */
+  readonly functions: readonly string[];
+  readonly unbounded: readonly UnboundedWrite[];
+  /** Undefined where the statement returns no rows. */
+  readonly outputs: readonly Output[] | undefined;
+  readonly uses: readonly ColumnUse[];
+  readonly flows: readonly Flow[];
+  readonly stores: readonly StoredValue[];
+  readonly opaque: readonly Opaque[];
+  readonly sideDoors: readonly SideDoor[];
+  /** For COPY ... TO: its options, so that masks can be put into the data. */
+  readonly copy?: CopyOptions;
+  /** Settings this statement changes, lower case, with the value where it is a constant. */
+  readonly settings: readonly { readonly name: string; readonly value: string | undefined }[];
+}
+
+export interface CopyOptions {
+  readonly direction: 'to' | 'from';
+  readonly place: 'client' | 'file' | 'program';
+  readonly format: 'text' | 'csv' | 'binary';
+  readonly delimiter: string;
+  readonly nullText: string;
+  readonly quote: string;
+  readonly escape: string;
+  readonly header: boolean;
+}
+
+const classes: Record<VerbClass, readonly Verb[]> = {
+  read: ['select', 'values', 'table', 'show', 'explain', 'fetch', 'copy-to'],
+  write: [
+    'insert',
+    'update',
+    'delete',
+    'merge',
+    'replace',
+    'truncate',
+    'copy-from',
+    'call',
+    'do',
+    'load',
+    'refresh',
+    'nextval',
+  ],
+  ddl: ['create', 'alter', 'drop', 'rename', 'comment', 'index', 'cluster', 'security-label'],
+  session: [
+    'begin',
+    'commit',
+    'rollback',
+    'savepoint',
+    'set',
+    'reset',
+    'prepare',
+    'execute',
+    'deallocate',
+    'declare',
+    'close',
+    'listen',
+    'notify',
+    'unlisten',
+    'lock',
+    'use',
+    'discard',
+  ],
+  admin: ['grant', 'revoke', 'vacuum', 'analyze', 'checkpoint', 'kill', 'file', 'program', 'handler', 'flush', 'admin'],
+};
+
+const classOf = new Map<Verb, VerbClass>(
+  (Object.entries(classes) as [VerbClass, readonly Verb[]][]).flatMap(([name, verbs]) =>
+    verbs.map((verb) => [verb, name] as const),
+  ),
+);
+
+/** The class a role's `allow` list may name in place of the verb. */
+export function verbClass(verb: Verb): VerbClass {
+  return classOf.get(verb) ?? 'admin';
+}
+
+/** All verbs, in the order of their classes; the config schema lists them. */
+export const verbs: readonly Verb[] = Object.values(classes).flat();
+export const verbClasses = Object.keys(classes) as readonly VerbClass[];
