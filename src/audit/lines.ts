@@ -1,0 +1,54 @@
+// Cuts a segment, plain or gzipped, into its lines without decoding them.
+import { createReadStream } from 'node:fs';
+import { createGunzip } from 'node:zlib';
+
+export interface Line {
+  /** Without the newline. A view of the file's bytes. */
+  readonly bytes: Buffer;
+  /** Where it starts in the (uncompressed) segment, and where it ends, newline included. */
+  readonly start: number;
+  readonly end: number;
+  /** False for what stands behind the last newline. */
+  readonly complete: boolean;
+}
+
+const NEWLINE = 0x0a;
+
+/** Yields the lines from a position (a line's start) on, as many at a time as a chunk of the file holds. */
+export async function* readLines(path: string, compressed: boolean, from = 0, to?: number): AsyncGenerator<Line[]> {
+  const end = to === undefined ? {} : { end: to - 1 };
+  if (to !== undefined && to <= from) return;
+  const stream = compressed
+    ? createReadStream(path).pipe(createGunzip())
+    : createReadStream(path, { start: from, highWaterMark: 1 << 18, ...end });
+  // `pipe` does not hand on errors of its source; an absent file shows when the stream is opened by the caller's listing.
+  let start = compressed ? 0 : from;
+  let carried: Buffer[] = [];
+  let carriedLength = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const lines: Line[] = [];
+    let at = 0;
+    for (;;) {
+      const newline = chunk.indexOf(NEWLINE, at);
+      if (newline < 0) break;
+      let bytes = chunk.subarray(at, newline);
+      if (carriedLength > 0) {
+        bytes = Buffer.concat([...carried, bytes]);
+        carried = [];
+        carriedLength = 0;
+      }
+      const lineEnd = start + bytes.length + 1;
+      if (start >= from) lines.push({ bytes, start, end: lineEnd, complete: true });
+      start = lineEnd;
+      at = newline + 1;
+    }
+    if (at < chunk.length) {
+      carried.push(chunk.subarray(at));
+      carriedLength += chunk.length - at;
+    }
+    if (lines.length > 0) yield lines;
+  }
+  if (carriedLength > 0) {
+    yield [{ bytes: Buffer.concat(carried), start, end: start + carriedLength, complete: false }];
+  }
+}
