@@ -99,6 +99,8 @@ function placeOf(path: string): Place {
   }
   if (top !== 'src' || second === undefined) return { kind: 'outside' };
   if (rest.length === 0) return { kind: second === 'main.ts' ? 'main' : 'gateway' };
+  // The command line: main.ts names the commands, cli/ holds one file for each.
+  if (second === 'cli') return { kind: 'main' };
   if (second === 'demo' || second === 'gateway') return { kind: second };
   return { kind: 'room', name: second };
 }

@@ -29,6 +29,7 @@ test.each([
   ['src/masking/plan.ts', 'mysql2/promise', 'pure'],
   ['src/masking/plan.ts', '@hono/node-server/serve', 'pure'],
   ['src/gateway.ts', './main.ts', 'does not import main'],
+  ['src/config/index.ts', '../cli/output.ts', 'does not import main'],
   ['src/demo/run.ts', '../gateway.ts', 'handed its gateway by main'],
   ['src/gateway.ts', '../test/support/postgres.ts', 'stays within src/ and protocols/'],
   ['src/gateway.ts', './utils/index.ts', 'is no room'],
@@ -46,7 +47,9 @@ test.each([
   ['src/masking/hash.ts', 'node:crypto'],
   ['src/gateway.ts', '../protocols/postgres/index.ts'],
   ['src/gateway.ts', './audit/index.ts'],
-  ['src/main.ts', './demo/index.ts'],
+  ['src/main.ts', './cli/serve.ts'],
+  ['src/cli/demo.ts', '../demo/index.ts'],
+  ['src/cli/serve.ts', '../gateway.ts'],
   ['src/main.ts', '../package.json'],
   ['src/demo/run.ts', '../store/embedded.ts'],
 ])('%s may import %s', (file, specifier) => {
