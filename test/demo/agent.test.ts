@@ -23,8 +23,6 @@ async function connect(): Promise<pg.Client> {
 beforeAll(async () => {
   const client = await connect();
   await loadShop(client, { seed: 7, customers: 50 });
-  await client.query(
-  );
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.end();
