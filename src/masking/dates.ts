@@ -104,23 +104,19 @@ function yearEnd(bytes: Buffer, start: number, end: number): number {
 }
 
 /**
- * How many minutes the zone at the end of an ISO timestamp is ahead of UTC; NaN where the value ends otherwise.
+ * How many seconds the zone at the end of an ISO timestamp is ahead of UTC; NaN where the value ends otherwise.
  * Postgres writes +02, +05:30 or, for times before standard zones, +00:19:32.
  */
-function zoneMinutes(bytes: Buffer, timeEnd: number, end: number): number {
+function zoneSeconds(bytes: Buffer, timeEnd: number, end: number): number {
   const sign = bytes[timeEnd];
   if (sign !== 0x2b && sign !== DASH) return Number.NaN;
-  let minutes = two(bytes, timeEnd + 1) * 60;
+  let seconds = two(bytes, timeEnd + 1) * 3600;
   let at = timeEnd + 3;
-  if (at < end) {
-    minutes += two(bytes, at + 1);
+  for (let unit = 60; at < end && unit >= 1; unit /= 60) {
+    seconds += two(bytes, at + 1) * unit;
     at += 3;
   }
-  if (at < end) {
-    minutes += two(bytes, at + 1) / 60;
-    at += 3;
-  }
-  return at === end ? (sign === DASH ? -minutes : minutes) : Number.NaN;
+  return at === end ? (sign === DASH ? -seconds : seconds) : Number.NaN;
 }
 
 /**
@@ -129,6 +125,13 @@ function zoneMinutes(bytes: Buffer, timeEnd: number, end: number): number {
  */
 function textMask(type: DateType): PlannedMask {
   const redact = redactDate(type);
+  const first = Buffer.from(
+    type.family === 'date'
+      ? '4714-11-24 BC'
+      : type.family === 'timestamp'
+        ? '4714-11-24 00:00:00 BC'
+        : '4714-11-24 00:00:00+00 BC',
+  );
   const tail = Buffer.from(
     type.family === 'date' ? '-01-01' : type.family === 'timestamp' ? '-01-01 00:00:00' : '-01-01 00:00:00+00',
   );
@@ -145,7 +148,8 @@ function textMask(type: DateType): PlannedMask {
     let era = bc ? 1 - year : year;
     if (type.family === 'timestamptz') era = utcYear(from, dash, last, era);
     // January of the calendar's first year, 4714 BC, is before its first day.
-    if (Number.isNaN(era) || era < -4712) return redact.write(from, start, end, to, at);
+    if (era === -4713) return put(first, to, at);
+    if (Number.isNaN(era) || era < -4713) return redact.write(from, start, end, to, at);
     const shown = era > 0 || !bc ? era : 1 - era;
     let out = putYear(shown, to, at);
     out = put(tail, to, out);
@@ -157,16 +161,16 @@ function textMask(type: DateType): PlannedMask {
 function utcYear(bytes: Buffer, dash: number, end: number, year: number): number {
   const month = two(bytes, dash + 1);
   const day = two(bytes, dash + 4);
-  const minute = two(bytes, dash + 7) * 60 + two(bytes, dash + 10);
+  const second = two(bytes, dash + 7) * 3600 + two(bytes, dash + 10) * 60 + two(bytes, dash + 13);
   let at = dash + 15;
   if (bytes[at] === 0x2e) {
     at++;
     while (at < end && isDigit(bytes[at])) at++;
   }
-  const zone = zoneMinutes(bytes, at, end);
-  if (Number.isNaN(zone) || Number.isNaN(minute)) return Number.NaN;
-  if (month === 1 && day === 1 && minute - zone < 0) return year - 1;
-  if (month === 12 && day === 31 && minute - zone >= 24 * 60) return year + 1;
+  const zone = zoneSeconds(bytes, at, end);
+  if (Number.isNaN(zone) || Number.isNaN(second)) return Number.NaN;
+  if (month === 1 && day === 1 && second - zone < 0) return year - 1;
+  if (month === 12 && day === 31 && second - zone >= 86400) return year + 1;
   return year;
 }
 

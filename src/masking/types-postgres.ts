@@ -232,7 +232,10 @@ function withTypmod(oid: number, type: ValueType, typmod: number): ValueType {
     const precision = ((typmod - 4) >> 16) & 0xffff;
     // Eleven bits, signed, since PostgreSQL 15: numeric(3,-2) has a scale below zero.
     const scale = (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
-    return { ...type, precision, scale };
+    const shown = Math.max(scale, 0);
+    const binary = zeros(8);
+    binary.writeInt16BE(shown, 6);
+    return { ...type, precision, scale, text: Buffer.from(shown === 0 ? '0' : `0.${'0'.repeat(shown)}`), binary };
   }
   return type;
 }

@@ -26,7 +26,7 @@ const samples: readonly (readonly [type: string, ...values: readonly string[]])[
   ['regclass', 'pg_class'],
   ['regtype', 'int4'],
   ['regprocedure', 'now()'],
-  ['regoper', '!~~*'],
+  ['regoper', '||/'],
   ['regoperator', '+(int4,int4)'],
   ['regrole', 'postgres'],
   ['regnamespace', 'pg_catalog'],
@@ -245,14 +245,15 @@ async function readBack(type: string, value: Buffer | null, binary: boolean): Pr
 }
 
 /** The type without its modifier: a cast to char(3) would cut what is too long, and hide it. */
-const bare = (type: string) => type.replace(/\([0-9,-]+\)/, '').replace(/^char(?=$|\[)/, 'bpchar');
+const bare = (type: string) =>
+  /^bit/.test(type) ? type : type.replace(/\([0-9,-]+\)/, '').replace(/^char(?=$|\[)/, 'bpchar');
 
 for (const [type, ...values] of samples) {
   test(`${type} stays ${type} under every mask`, async () => {
     const { oid, typmod, send } = await describeType(type);
     for (const value of values) {
       const [row] = await rows<{ text: string; hex: string; same: boolean }>(
-        `SELECT ($1::text)::${type}::text AS text, encode(${send}(($1::text)::${type}), 'hex') AS hex`,
+        `SELECT ($1::text)::${type}::text AS text, encode(${send}(($1::text)::${type}${type === 'refcursor' ? '::text' : ''}), 'hex') AS hex`,
         [value],
       );
       const shown = await client.query({
@@ -283,7 +284,9 @@ for (const [type, ...values] of samples) {
         // And with the modifier, the value is the same: it fits.
         expect(await readBack(type, text, false), note).toBe(back);
         if (text !== null) pg.types.getTypeParser(oid, 'text')(text.toString());
-        if (binary !== null) expect(() => pg.types.getTypeParser(oid, 'binary')(binary), note).not.toThrow();
+        // pg's binary parser of arrays knows few element types and says so on the console.
+        if (binary !== null && type !== 'bool[]')
+          expect(() => pg.types.getTypeParser(oid, 'binary')(binary), note).not.toThrow();
       }
     }
   });
