@@ -1,6 +1,6 @@
 // The demo: an embedded PostgreSQL with the sample shop, the gateway before it, and one agent session from login to records.
 import { randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import pg from 'pg';
@@ -82,6 +82,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
 
 async function play(options: DemoOptions, show: Show, cleanup: (() => Promise<unknown>)[]): Promise<void> {
   const folder = options.folder ?? join('data', 'demo');
+  const startedAt = new Date().toISOString();
   show.line(show.style('bold', 'Sallyport: one agent session on a real PostgreSQL, from login to records'));
   show.line();
 
@@ -100,7 +101,6 @@ async function play(options: DemoOptions, show: Show, cleanup: (() => Promise<un
   );
   if (rows === 0) throw new BrokenPromise('the shop is empty');
 
-  await rm(join(folder, 'journal'), { recursive: true, force: true });
   const settings = await writeSettings({
     folder,
     listen: {
@@ -135,7 +135,8 @@ async function play(options: DemoOptions, show: Show, cleanup: (() => Promise<un
     cleanup.push(() => client.end());
     await client.connect();
   }
-  const records = () => options.readRecords(settings.file);
+  // The folder may hold the records of earlier demos: their chain goes on, the script looks at its own.
+  const records = async () => (await options.readRecords(settings.file)).filter(({ time }) => time >= startedAt);
   await playAgent({
     show,
     agent,
