@@ -1,9 +1,11 @@
 // How fast rows come through: 1,000,000 rows of 8 columns, 3 of them masked by the gateway; against no proxy, pgbouncer and a plain Node pipe,
 // in one run, one after the other, several rounds.
+import { writeFileSync } from 'node:fs';
 import pg from 'pg';
 import { startEmbedded } from '../src/store/embedded.ts';
 import { cpuSeconds, peakMemory } from './support/cpu.ts';
 import { compared, type Metric, reporter, round, type Spread, spread, table } from './support/metric.ts';
+import { picture } from './support/picture.ts';
 import {
   addLeg,
   type DrainProcess,
@@ -66,6 +68,8 @@ export async function run(json: boolean): Promise<Metric[]> {
       const measured = await measure(subjects, format, say);
       say(summary(measured));
       metrics.push(...metricsOf(measured));
+      const file = process.env.BENCH_SVG;
+      if (file !== undefined && format === 'text') writeFileSync(file, drawn(measured));
     }
     return metrics;
   } finally {
@@ -139,6 +143,24 @@ function summary(measured: readonly Measured[]): string {
   ]);
   const head = ['min / median / max', 'M rows/s', 'of direct', 'CPU s per M rows', "client's CPU", 'peak MB'];
   return table([head, ...lines]);
+}
+
+function drawn(measured: readonly Measured[]): string {
+  const bars = (pick: (entry: Measured) => number) =>
+    measured
+      .map((entry) => ({ name: entry.name, value: pick(entry), ours: entry.name === 'gateway' }))
+      .filter(({ value }) => Number.isFinite(value));
+  return picture(
+    [
+      { title: 'Rows per second (more is better)', unit: 'M/s', bars: bars(({ rate }) => spread(rate).median / 1e6) },
+      {
+        title: 'CPU of the proxy per million rows (less is better)',
+        unit: 's',
+        bars: bars(({ cpu }) => spread(cpu).median),
+      },
+    ],
+    `${rows.toLocaleString('en-US')} rows of 8 columns; the gateway masks 3 of them; median of ${rounds} rounds in one run; npm run bench masking`,
+  );
 }
 
 function metricsOf(measured: readonly Measured[]): Metric[] {
