@@ -57,12 +57,14 @@ export function wrongImports(sources: Sources): WrongImport[] {
   const between = new Map<string, Map<string, { file: string; line: number; specifier: string }>>();
   for (const [file, source] of [...sources].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const from = placeOf(file);
-    for (const { specifier, line } of importsOf(source)) {
+    for (const { specifier, line, typeOnly } of importsOf(source)) {
       const target = specifier.startsWith('.') ? posix.join(posix.dirname(file), specifier) : undefined;
       const why = target === undefined ? packageFault(from, specifier) : fileFault(from, target, sources);
       if (why !== undefined) wrong.push({ file, line, specifier, why });
       const to = target === undefined ? undefined : placeOf(target);
-      if (from.kind === 'room' && to?.kind === 'room' && from.name !== to.name) {
+      // Rooms may name each other's plain types both ways (a contract has two sides); what runs goes one way.
+      const contract = typeOnly && target !== undefined && plainFiles.has(posix.basename(target));
+      if (from.kind === 'room' && to?.kind === 'room' && from.name !== to.name && !contract) {
         const edges = between.get(from.name) ?? new Map();
         if (!edges.has(to.name)) edges.set(to.name, { file, line, specifier });
         between.set(from.name, edges);

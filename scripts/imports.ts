@@ -4,6 +4,8 @@ export interface Import {
   readonly specifier: string;
   /** 1-based. */
   readonly line: number;
+  /** `import type` or `export type`: gone at run time. */
+  readonly typeOnly: boolean;
 }
 
 interface Token {
@@ -27,21 +29,24 @@ export function importsOf(source: string): Import[] {
     const second = tokens[at - 2];
     if (before === undefined) continue;
     const called = before.text === '(' && (second?.text === 'import' || second?.text === 'require');
-    if (called || (before.kind === 'word' && (before.text === 'import' || opensFrom(tokens, at - 1))))
-      found.push({ specifier: token.text, line: token.line });
+    const opening = before.kind === 'word' && before.text !== 'import' ? openingOf(tokens, at - 1) : undefined;
+    if (!called && before.text !== 'import' && opening === undefined) continue;
+    const typeOnly =
+      opening !== undefined && tokens[opening + 1]?.text === 'type' && tokens[opening + 2]?.text !== 'from';
+    found.push({ specifier: token.text, line: token.line, typeOnly });
   }
   return found;
 }
 
-/** True for the `from` of an import or export statement, not for a variable of that name. */
-function opensFrom(tokens: readonly Token[], from: number): boolean {
-  if (tokens[from]?.text !== 'from') return false;
+/** Where the import or export statement of this `from` begins; undefined for a variable or key of that name. */
+function openingOf(tokens: readonly Token[], from: number): number | undefined {
+  if (tokens[from]?.text !== 'from') return undefined;
   for (let at = from - 1; at >= 0; at--) {
     const { kind, text } = tokens[at] as Token;
-    if (kind === 'word' && (text === 'import' || text === 'export')) return true;
-    if (kind !== 'word' && !(kind === 'string' || ['{', '}', ',', '*'].includes(text))) return false;
+    if (kind === 'word' && (text === 'import' || text === 'export')) return at;
+    if (kind !== 'word' && !(kind === 'string' || ['{', '}', ',', '*'].includes(text))) return undefined;
   }
-  return false;
+  return undefined;
 }
 
 function tokenize(source: string): Token[] {

@@ -175,6 +175,7 @@ audit:
 }
 
 export interface DrainProcess {
+  readonly pid: number;
   drain(sql: string, format?: 'text' | 'binary'): Promise<Drained>;
   stop(): Promise<void>;
 }
@@ -194,7 +195,11 @@ export async function drainProcess(login: Login): Promise<DrainProcess> {
       child.send(order);
     });
   await ask({ kind: 'login', login });
-  return { drain: (sql, format = 'text') => ask({ kind: 'drain', sql, format }), stop: () => end(child) };
+  return {
+    pid: child.pid ?? 0,
+    drain: (sql, format = 'text') => ask({ kind: 'drain', sql, format }),
+    stop: () => end(child),
+  };
 }
 
 /** What a command prints, or an error with what it said on stderr. */

