@@ -16,7 +16,9 @@ export class Batch {
   readonly position: number;
   bytes: Buffer;
   length = 0;
+  /** Lines, the journal's own included, and how many of them are refused when the batch is not written. */
   records = 0;
+  refusable = 0;
   /** The chain's last line once this batch is written. */
   tip: Tip;
   /** What has happened already and must not be forgotten when the batch cannot be written. */
@@ -40,6 +42,7 @@ export class Batch {
     const end = start + this.bytes.write(line, start);
     this.bytes[end] = 0x0a;
     this.length = end + 1;
+    this.records++;
     const at = this.tip.end;
     this.tip = {
       segment: this.segment,

@@ -15,3 +15,12 @@ export { type FollowOptions, follow, type JournalEntry, readRecords } from './re
 export type { AuditRecord, AuditSink, EventRecord, SettledRecord, StatementRecord } from './record.ts';
 export { type RenderOptions, renderJson, renderRecord } from './render.ts';
 export { type TailOptions, tailRecords } from './tail.ts';
+export {
+  type Anchor,
+  type ChainReport,
+  type Problem,
+  type VerifyFrom,
+  type VerifyOptions,
+  type VerifyReport,
+  verifyJournal,
+} from './verify.ts';

@@ -1,6 +1,7 @@
 // Cuts a segment, plain or gzipped, into its lines without decoding them.
-import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
+import { isMissing } from './errors.ts';
 
 export interface Line {
   /** Without the newline. A view of the file's bytes. */
@@ -14,18 +15,38 @@ export interface Line {
 
 const NEWLINE = 0x0a;
 
-/** Yields the lines from a position (a line's start) on, as many at a time as a chunk of the file holds. */
+/**
+ * Yields the lines from a position (a line's start) on, as many at a time as a chunk of the file holds. A plain segment
+ * that has been compressed since it was listed is read from its archive.
+ */
 export async function* readLines(path: string, compressed: boolean, from = 0, to?: number): AsyncGenerator<Line[]> {
-  const end = to === undefined ? {} : { end: to - 1 };
   if (to !== undefined && to <= from) return;
-  const stream = compressed
-    ? createReadStream(path).pipe(createGunzip())
-    : createReadStream(path, { start: from, highWaterMark: 1 << 18, ...end });
-  // `pipe` does not hand on errors of its source; an absent file shows when the stream is opened by the caller's listing.
-  let start = compressed ? 0 : from;
+  let handle: FileHandle;
+  let packed = compressed;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    if (compressed || !isMissing(error)) throw error;
+    handle = await open(`${path}.gz`, 'r');
+    packed = true;
+  }
+  const end = to === undefined ? {} : { end: to - 1 };
+  const stream = packed
+    ? handle.createReadStream().pipe(createGunzip())
+    : handle.createReadStream({ start: from, highWaterMark: 1 << 18, ...end });
+  try {
+    yield* cut(stream as AsyncIterable<Buffer>, packed ? 0 : from, from);
+  } finally {
+    stream.destroy();
+    await handle.close().catch(() => {});
+  }
+}
+
+async function* cut(stream: AsyncIterable<Buffer>, at0: number, from: number): AsyncGenerator<Line[]> {
+  let start = at0;
   let carried: Buffer[] = [];
   let carriedLength = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of stream) {
     const lines: Line[] = [];
     let at = 0;
     for (;;) {

@@ -88,6 +88,7 @@ async function scanFrom(segments: readonly SegmentFile[], from: Tip, position: n
   let tornHash = '';
   for (const [index, segment] of segments.entries()) {
     const isLast = index === segments.length - 1;
+    const before = tip;
     if (index > 0) {
       if (!tip.sealed || segment.number !== tip.segment + 1) {
         return { tip, torn, tornHash, broken: `segment ${segment.number} does not follow a sealed segment` };
@@ -105,6 +106,8 @@ async function scanFrom(segments: readonly SegmentFile[], from: Tip, position: n
         digest.update(line.bytes);
       }
     }
+    // Nothing, or nothing but a torn head: the segment is begun again.
+    if (tip.end === 0) tip = index > 0 ? before : UNBORN;
     if (torn > 0) tornHash = digest.digest('hex');
     if (torn > 0 && !isLast)
       return { tip, torn, tornHash, broken: `segment ${segment.number} is broken before its end` };
@@ -168,7 +171,7 @@ function opened(tip: Tip, first: number, message: string, details: Record<string
 function resumed(scan: Scan, first: number): Opening {
   if (scan.torn === 0) return opened(scan.tip, first, 'journal opened');
   return opened(scan.tip, first, 'journal opened; a torn end was cut off', {
-    segment: scan.tip.segment,
+    segment: scan.tip.sealed ? scan.tip.segment + 1 : scan.tip.segment,
     cut_bytes: scan.torn,
     cut_sha256: scan.tornHash,
   });

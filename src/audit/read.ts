@@ -72,17 +72,13 @@ async function* readChain(directory: string, worker: string, options: ReadOption
   }
 }
 
-/** A segment's lines, also when it is compressed between the listing and the opening. */
+/** A segment's lines; none where retention has removed it since it was listed. */
 async function* readSegment(segment: SegmentFile, from = 0): AsyncGenerator<Line[]> {
-  let path = segment.path;
-  let compressed = segment.compressed;
-  if (!compressed && !(await exists(path))) {
-    path += '.gz';
-    compressed = true;
-    // Neither form: retention has removed it meanwhile.
-    if (!(await exists(path))) return;
+  try {
+    yield* readLines(segment.path, segment.compressed, from);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
-  yield* readLines(path, compressed, from);
 }
 
 async function beginOf(segment: SegmentFile): Promise<string | undefined> {
@@ -173,7 +169,10 @@ async function advance(directory: string, worker: string, place: Place, entries:
       place.offset = 0;
     }
     // Records nobody had been promised may have been taken back: what follows stands there anew.
-    if (!segment.compressed) place.offset = Math.min(place.offset, await sizeOf(segment.path));
+    if (!segment.compressed) {
+      const size = await sizeOf(segment.path);
+      if (size >= 0) place.offset = Math.min(place.offset, size);
+    }
     for await (const lines of readSegment(segment, place.offset)) {
       for (const line of lines) if (line.complete) place.offset = line.end;
       entries.push(...entriesOf(lines, worker, segment.number, {}));
@@ -213,10 +212,6 @@ async function lineStart(path: string, position: number): Promise<number> {
   } finally {
     await handle.close();
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await sizeOf(path)) >= 0;
 }
 
 /** -1 where the file is not there. */

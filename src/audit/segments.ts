@@ -1,5 +1,5 @@
 // Where the journal's files lie: <journal>/<worker>/<number>.jsonl, a folder for each worker's chain; sealed ones may be gzipped.
-import { readdir } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AuditError, isMissing } from './errors.ts';
 
@@ -54,4 +54,18 @@ export async function listSegments(folder: string): Promise<SegmentFile[]> {
     found.set(number, { number, path: join(folder, name), compressed });
   }
   return [...found.values()].sort((a, b) => a.number - b.number);
+}
+
+/** A listed segment as it is now: compressed meanwhile, or gone. */
+export async function currentForm(segment: SegmentFile): Promise<SegmentFile | undefined> {
+  if (await isThere(segment.path)) return segment;
+  const path = `${segment.path}.gz`;
+  return !segment.compressed && (await isThere(path)) ? { ...segment, path, compressed: true } : undefined;
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -2,8 +2,7 @@
 // for the fsync, which all records share that came while the one before was in flight. Fast: batches every few milliseconds.
 // When the disk refuses, statements are refused, what has already happened is kept, and the chain goes on where it was.
 import { join } from 'node:path';
-import { Batch } from './batch.ts';
-import { lineWriter, type SegmentHead, type SegmentSeal, signLine } from './chain.ts';
+import type { Batch } from './batch.ts';
 import { type Disk, type DiskFile, nodeDisk } from './disk.ts';
 import { AuditError, describe } from './errors.ts';
 import { gatewayEvent, isFact } from './events.ts';
@@ -11,10 +10,11 @@ import { headFile, sealHead } from './head.ts';
 import type { Journal, JournalLog, JournalOptions, JournalState, JournalStatistics, JournalTiming } from './journal.ts';
 import type { SigningKey, VerifyingKey } from './keys.ts';
 import type { Opening, Tip } from './opening.ts';
+import { BatchQueue } from './queue.ts';
 import type { AuditRecord } from './record.ts';
 import { segmentName } from './segments.ts';
 import { tidySegments } from './upkeep.ts';
-import { readWitness, type Witness } from './witness.ts';
+import { readWitness } from './witness.ts';
 
 const TIMING: JournalTiming = { flushMs: 5, headMs: 250, retryMs: 500, stallMs: 10_000 };
 const EAGER_BYTES = 1 << 18;
@@ -34,7 +34,6 @@ export class WorkerJournal implements Journal {
   readonly #options: JournalOptions;
   readonly #folder: string;
   readonly #durable: boolean;
-  readonly #segmentBytes: number;
   readonly #buffer: number;
   readonly #timing: JournalTiming;
   readonly #disk: Disk;
@@ -43,19 +42,14 @@ export class WorkerJournal implements Journal {
   readonly #key: SigningKey;
   readonly #keys: ReadonlyMap<string, VerifyingKey>;
   readonly #unlock: () => Promise<void>;
-  readonly #write = lineWriter();
 
   #state: JournalState = { kind: 'ok' };
   #closing = false;
-  /** The last line given out, and the last one on the disk. */
-  #tip: Tip;
+  /** The last line on the disk. */
   #committed: Tip;
   #firstSegment: number;
-  #segmentStart = 1;
   #headSeq = 0;
-  /** Oldest first; the last one may still grow unless it is in flight or ends its segment. */
-  #queue: Batch[] = [];
-  #inFlight: Batch | undefined;
+  readonly #queue: BatchQueue;
   #file: { readonly segment: number; readonly file: DiskFile } | undefined;
   #running: Promise<void> | undefined;
   #scheduled: NodeJS.Timeout | NodeJS.Immediate | undefined;
@@ -70,10 +64,9 @@ export class WorkerJournal implements Journal {
   #kept: AuditRecord[] = [];
   #dropped = 0;
   #refusedNow = 0;
-  #witness: Witness = {};
   #witnessAt = 0;
   #tidying: Promise<void> = Promise.resolve();
-  #counts = { records: 0, bytes: 0, batches: 0, waiting: 0, refused: 0, failures: 0 };
+  #counts = { records: 0, bytes: 0, batches: 0, refused: 0, failures: 0 };
 
   constructor(
     options: JournalOptions,
@@ -88,7 +81,6 @@ export class WorkerJournal implements Journal {
     this.#options = options;
     this.#folder = join(options.directory, worker);
     this.#durable = options.durable;
-    this.#segmentBytes = options.segmentBytes ?? 64 << 20;
     this.#buffer = options.bufferBytes ?? 8 << 20;
     this.#timing = { ...TIMING, ...options.timing };
     this.#disk = options.disk ?? nodeDisk;
@@ -97,10 +89,14 @@ export class WorkerJournal implements Journal {
     this.#key = key;
     this.#keys = keys;
     this.#unlock = unlock;
-    this.#tip = opening.tip;
     this.#committed = opening.tip;
     this.#firstSegment = opening.first;
-    this.#segmentStart = opening.tip.seq;
+    this.#queue = new BatchQueue(opening.tip, {
+      worker,
+      key,
+      segmentBytes: options.segmentBytes ?? 64 << 20,
+      time: () => this.#time(),
+    });
   }
 
   get state(): JournalState {
@@ -108,7 +104,7 @@ export class WorkerJournal implements Journal {
   }
 
   get statistics(): JournalStatistics {
-    return { ...this.#counts };
+    return { ...this.#counts, waiting: this.#queue.waiting };
   }
 
   /** Writes the record of the opening, which also proves that the folder can be written. */
@@ -117,8 +113,10 @@ export class WorkerJournal implements Journal {
     const { message, details } = opening.note;
     if (opening.damaged) this.#log.error({ worker: this.worker, ...details }, message);
     else this.#log.info({ worker: this.worker, ...details }, message);
-    this.#put(gatewayEvent(this.#time(), message, { ...details, worker: this.worker }));
+    this.#queue.put(gatewayEvent(this.#time(), message, { ...details, worker: this.worker }));
     try {
+      // A head that says "closed" must not meet lines behind it, should this process end right here.
+      if (!opening.damaged && this.#committed.seq > 0) await this.#writeHead(false);
       await this.flush();
     } catch (error) {
       this.#closing = true;
@@ -140,17 +138,18 @@ export class WorkerJournal implements Journal {
       }
       if (this.#durable && !this.#stalled) return this.#keep(record);
     }
-    if (this.#counts.waiting > this.#buffer * 8) {
+    if (this.#queue.waiting > this.#buffer * 8) {
       if (isFact(record)) return this.#keep(record);
       return this.#refuse(
         new AuditError('overfull', 'the journal cannot be written as fast as statements come'),
         record,
       );
     }
-    const batch = this.#put(record);
+    const batch = this.#queue.put(record);
     if (isFact(record)) batch.facts.push(record);
+    else batch.refusable++;
     this.#schedule(batch);
-    if (this.#durable || this.#counts.waiting > this.#buffer) return batch.done;
+    if (this.#durable || this.#queue.waiting > this.#buffer) return batch.done;
   }
 
   flush(): Promise<void> {
@@ -159,7 +158,7 @@ export class WorkerJournal implements Journal {
         reject(new AuditError('unwritable', `the journal cannot be written: ${this.#state.cause}`));
         return;
       }
-      this.#flushers.push({ seq: this.#tip.seq, resolve, reject });
+      this.#flushers.push({ seq: this.#queue.tip.seq, resolve, reject });
       this.#start();
     });
   }
@@ -198,58 +197,6 @@ export class WorkerJournal implements Journal {
     else this.#dropped++;
   }
 
-  /** Gives a record its place in the chain and in a batch, sealing the segment behind it where it has grown enough. */
-  #put(record: object): Batch {
-    const batch = this.#forming();
-    this.#add(batch, this.#write(record, this.#tip.seq + 1, this.#tip.hash), false);
-    this.#counts.records++;
-    if (this.#tip.end >= this.#segmentBytes) {
-      const seal: SegmentSeal = {
-        event: 'seal',
-        time: this.#time(),
-        worker: this.worker,
-        segment: this.#tip.segment,
-        key: this.#key.id,
-        lines: this.#tip.seq + 1 - this.#segmentStart,
-      };
-      this.#add(batch, signLine(this.#write(seal, this.#tip.seq + 1, this.#tip.hash), this.#key), true);
-    }
-    return batch;
-  }
-
-  #add(batch: Batch, line: string, sealed: boolean): void {
-    const before = batch.length;
-    batch.put(line, sealed);
-    batch.records++;
-    this.#tip = batch.tip;
-    this.#counts.waiting += batch.length - before;
-  }
-
-  /** The batch that may still grow; a new segment's first one starts with its signed head. */
-  #forming(): Batch {
-    const last = this.#queue.at(-1);
-    if (last !== undefined && last !== this.#inFlight && !last.tip.sealed) return last;
-    if (!this.#tip.sealed) return this.#enqueue(new Batch(this.#tip));
-    const tip: Tip = { ...this.#tip, segment: this.#tip.segment + 1, start: 0, end: 0, sealed: false };
-    const batch = this.#enqueue(new Batch(tip));
-    this.#segmentStart = tip.seq + 1;
-    const head: SegmentHead = {
-      event: 'segment',
-      time: this.#time(),
-      worker: this.worker,
-      segment: tip.segment,
-      key: this.#key.id,
-      witness: this.#witness,
-    };
-    this.#add(batch, signLine(this.#write(head, tip.seq + 1, tip.hash), this.#key), false);
-    return batch;
-  }
-
-  #enqueue(batch: Batch): Batch {
-    this.#queue.push(batch);
-    return batch;
-  }
-
   #schedule(batch: Batch): void {
     if (this.#running !== undefined) return;
     if (!this.#durable && batch.length > EAGER_BYTES) this.#start();
@@ -272,7 +219,7 @@ export class WorkerJournal implements Journal {
 
   #rest(): void {
     this.#running = undefined;
-    const next = this.#queue[0];
+    const next = this.#queue.batches[0];
     if (this.#flushers.length > 0 && this.#following === undefined) this.#start();
     else if (next !== undefined) this.#schedule(next);
   }
@@ -289,12 +236,12 @@ export class WorkerJournal implements Journal {
         if (this.#durable) this.#followBeside();
         else await this.#follow();
       }
-      const batch = this.#queue[0];
+      const batch = this.#queue.batches[0];
       if (batch === undefined) return;
       // Fast mode leaves a batch that has just begun to its timer.
-      const urgent = this.#durable || this.#flushers.length > 0 || this.#queue.length > 1;
+      const urgent = this.#durable || this.#flushers.length > 0 || this.#queue.batches.length > 1;
       if (!urgent && !first && batch.length <= EAGER_BYTES) return;
-      await this.#commit(batch);
+      await this.#commit();
     }
   }
 
@@ -315,20 +262,23 @@ export class WorkerJournal implements Journal {
       });
   }
 
-  async #commit(batch: Batch): Promise<void> {
-    this.#inFlight = batch;
+  async #commit(): Promise<void> {
+    const batch = this.#queue.take();
+    if (batch === undefined) return;
     const watch = setTimeout(() => this.#stall(), this.#timing.stallMs);
     try {
       const file = await this.#fileFor(batch);
       await file.write(batch.bytes, batch.length, batch.position);
       if (this.#durable || batch.tip.sealed) await file.sync();
+    } catch (error) {
+      this.#queue.putBack();
+      throw error;
     } finally {
       clearTimeout(watch);
-      this.#inFlight = undefined;
     }
-    this.#queue.shift();
+    this.#queue.written();
     this.#committed = batch.tip;
-    this.#counts.waiting -= batch.length;
+    this.#counts.records += batch.records;
     this.#counts.bytes += batch.length;
     this.#counts.batches++;
     batch.resolve();
@@ -399,7 +349,8 @@ export class WorkerJournal implements Journal {
     this.#stalled = true;
     const cause = `a write has taken more than ${this.#timing.stallMs} ms`;
     this.#failed(cause);
-    for (const batch of this.#queue) batch.reject(new AuditError('stalled', `the journal cannot be written: ${cause}`));
+    for (const batch of this.#queue.batches)
+      batch.reject(new AuditError('stalled', `the journal cannot be written: ${cause}`));
   }
 
   #failed(cause: string): void {
@@ -418,18 +369,17 @@ export class WorkerJournal implements Journal {
     this.#failed(cause);
     const error = new AuditError('unwritable', `the journal cannot be written: ${cause}`, reason);
     const facts: AuditRecord[] = [];
-    for (const batch of this.#queue) {
+    let refused = 0;
+    for (const batch of this.#queue.batches) {
       batch.reject(error);
       facts.push(...batch.facts);
+      refused += batch.refusable;
     }
     if (this.#durable || (reason instanceof AuditError && reason.code === 'unusable')) {
-      const records = this.#queue.reduce((sum, batch) => sum + batch.records, 0);
-      this.#counts.refused += records - facts.length;
-      this.#refusedNow += records - facts.length;
+      this.#counts.refused += refused;
+      this.#refusedNow += refused;
       this.#kept.unshift(...facts);
-      this.#queue = [];
-      this.#tip = this.#committed;
-      this.#counts.waiting = 0;
+      this.#queue.rollBack(this.#committed);
     }
     for (const waiter of this.#flushers.splice(0)) waiter.reject(error);
     if (this.#closing) return;
@@ -443,8 +393,8 @@ export class WorkerJournal implements Journal {
   /** Tries to write again, with a record of the gap first; what goes wrong leads back to `#fail`. */
   async #retry(): Promise<void> {
     await this.#closeFile();
-    if (this.#durable || this.#queue.length === 0) {
-      this.#put(
+    if (this.#durable || this.#queue.batches.length === 0) {
+      this.#queue.put(
         gatewayEvent(this.#time(), 'journal writable again', {
           cause: this.#state.kind === 'failed' ? this.#state.cause : '',
           refused: this.#refusedNow,
@@ -452,7 +402,7 @@ export class WorkerJournal implements Journal {
         }),
       );
     }
-    for (const record of this.#kept.splice(0)) this.#put(record).facts.push(record);
+    for (const record of this.#kept.splice(0)) this.#queue.put(record).facts.push(record);
     const run = this.#run().then(
       () => {
         this.#running = undefined;
@@ -479,7 +429,7 @@ export class WorkerJournal implements Journal {
     this.#tidying = this.#tidying.then(async () => {
       try {
         // The head must have left a segment before it is compressed.
-        this.#forming();
+        this.#queue.beginSegment();
         await this.flush();
         await tidySegments({
           folder: this.#folder,
@@ -492,8 +442,10 @@ export class WorkerJournal implements Journal {
           key: this.#key,
           disk: this.#disk,
           beforeRemoval: async (upTo, details) => {
+            this.#queue.put(gatewayEvent(this.#time(), 'retention removed segments', details));
             this.#firstSegment = upTo + 1;
-            await this.append(gatewayEvent(this.#time(), 'retention removed segments', details));
+            // The head must be signed anew even if it names the last line already.
+            this.#headSeq = 0;
             await this.flush();
           },
         });
@@ -505,7 +457,7 @@ export class WorkerJournal implements Journal {
 
   async #readWitness(): Promise<void> {
     this.#witnessAt = this.#now();
-    this.#witness = await readWitness(this.directory, this.worker, this.#keys);
+    this.#queue.witness = await readWitness(this.directory, this.worker, this.#keys);
   }
 
   #time(): string {

@@ -1,66 +1,13 @@
-// Records, scratch journals and a disk that fails on demand, for the tests of this room.
+// Scratch journals and a disk that fails on demand, for the tests of this room.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { SessionId } from '../../protocols/gate.ts';
 import { type Disk, nodeDisk } from '../../src/audit/disk.ts';
-import {
-  type Journal,
-  type JournalLog,
-  newRecordId,
-  newSessionId,
-  openJournal,
-  type SettledRecord,
-  type StatementRecord,
-} from '../../src/audit/index.ts';
+import { type Journal, type JournalLog, openJournal } from '../../src/audit/index.ts';
 import type { JournalOptions } from '../../src/audit/journal.ts';
 
-const SESSION = newSessionId();
-
-export function statement(fields: Partial<StatementRecord> = {}): StatementRecord {
-  return {
-    event: 'statement',
-    time: new Date().toISOString(),
-    session: SESSION,
-    identity: 'crew-support-7',
-    issuer: 'https://idp.example.com',
-    groups: ['crew-support'],
-    target: 'shop',
-    client: '127.0.0.1:50412',
-    record: newRecordId(),
-    role: 'support',
-    text: 'select name, email from customers where id = 42',
-    fingerprint: '9f86d081884c7d65',
-    verbs: ['select'],
-    tables: ['public.customers'],
-    columns: ['public.customers.name', 'public.customers.email', 'public.customers.id'],
-    verdict: 'allow',
-    rule: undefined,
-    reason: undefined,
-    masked: ['public.customers.email'],
-    wouldBe: [],
-    prepared: undefined,
-    imitatesTag: false,
-    ...fields,
-  };
-}
-
-export function settled(of: StatementRecord, fields: Partial<SettledRecord> = {}): SettledRecord {
-  return {
-    event: 'settled',
-    time: new Date().toISOString(),
-    session: of.session,
-    record: of.record,
-    outcome: 'completed',
-    sqlstate: undefined,
-    tag: 'SELECT 1',
-    rows: 1,
-    bytes: 64,
-    ms: 1.25,
-    ...fields,
-  };
-}
+export { settled, statement } from './records.ts';
 
 /** A folder that goes when the test is over. */
 export async function scratch(): Promise<string> {
@@ -133,8 +80,4 @@ export function faultyDisk(faults: Faults): Disk {
       return nodeDisk.replace(path, content, mode);
     },
   };
-}
-
-export function session(name: string): SessionId {
-  return name as SessionId;
 }
