@@ -147,7 +147,7 @@ async function showsRecords({ show, records }: AgentStage, secrets: readonly str
     record.verdict,
     record.rule ?? '',
     record.masked.length === 0 ? '' : `${record.masked.length} masked`,
-    rows.has(record.record) ? `${rows.get(record.record)} rows` : '',
+    counted(rows.get(record.record)),
     clip(record.text.replace(/\s+/g, ' '), 50),
   ]);
   show.table(cells, ['dim', undefined, 'bold', undefined, undefined, undefined, 'dim']);
@@ -199,6 +199,10 @@ function reveals(text: string, secret: string): boolean {
   const upper = text.toUpperCase();
   const wanted = secret.toUpperCase();
   return upper.includes(wanted) || upper.includes([...wanted].reverse().join(''));
+}
+
+function counted(rows: number | undefined): string {
+  return rows === undefined ? '' : `${rows} ${rows === 1 ? 'row' : 'rows'}`;
 }
 
 function clip(text: string, width: number): string {
