@@ -17,7 +17,7 @@ export interface Finding {
 /** Judges a statement. `facts` lets errors of writes to tables without masked columns through. */
 export function judge(session: SessionPolicy, reading: Reading, facts?: CatalogFacts): Verdict {
   const allowing = allowingRole(session, reading);
-  const found = findings(session, reading);
+  const found = findingsBy(session, reading, allowing);
   const wouldBe = found.filter((each) => each.observe).map((each) => each.decision);
   const denied = found.find((each) => !each.observe && each.decision.kind === 'deny');
   if (denied !== undefined) return { ...denied.decision, kind: 'deny', role: allowing?.name, wouldBe };
@@ -41,10 +41,14 @@ export function judge(session: SessionPolicy, reading: Reading, facts?: CatalogF
  * in their order, masks. `judge` lets the first enforced denial decide; an explanation shows them all.
  */
 export function findings(session: SessionPolicy, reading: Reading): readonly Finding[] {
+  return findingsBy(session, reading, allowingRole(session, reading));
+}
+
+function findingsBy(session: SessionPolicy, reading: Reading, allowing: Role | undefined): readonly Finding[] {
   const { mode, rules } = session.parts;
   const found = [
     ...unreadable(reading),
-    ...withoutRole(session, reading, allowingRole(session, reading)),
+    ...withoutRole(session, reading, allowing),
     ...rules.flatMap((rule) => spoken(rule, reading)),
     ...maskedDecisions(session, reading, 'enforce').map((decision) => enforced(decision)),
     ...maskedDecisions(session, reading, 'observe').map((decision) => ({ ...enforced(decision), observe: true })),

@@ -178,8 +178,10 @@ describe('for every policy and every reading', () => {
   test('a file in observe mode allows and shows everything, and finds what it would have found', () => {
     fc.assert(
       fc.property(policy, anyReading, ({ roles, rules, masks }, statement) => {
-        const strict = session({ roles, rules: named(rules), masks });
-        const observing = session({ roles, rules: named(rules), masks, more: { mode: 'observe' } });
+        // Beside one that is enforced, an observed mask protects nothing: here all are of one kind.
+        const enforced = { roles, rules: named(rules), masks: masks.map((mask) => ({ ...mask, mode: 'enforce' })) };
+        const strict = session(enforced);
+        const observing = session({ ...enforced, more: { mode: 'observe' } });
         const verdict = judge(observing, statement);
         expect(verdict.kind).toBe('allow');
         expect(shownOutputs(verdict)?.every((open) => open)).not.toBe(false);
