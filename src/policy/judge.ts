@@ -6,65 +6,75 @@ import { applies, type Rule } from './rules.ts';
 import type { SessionPolicy } from './target.ts';
 import type { Approvers, Decision, Verdict } from './types.ts';
 
-interface Found {
+/** One rule's word about a statement. */
+export interface Finding {
   readonly decision: Decision;
+  /** Recorded, not enforced. */
   readonly observe: boolean;
   readonly approvers: Approvers | undefined;
 }
 
 /** Judges a statement. `facts` lets errors of writes to tables without masked columns through. */
 export function judge(session: SessionPolicy, reading: Reading, facts?: CatalogFacts): Verdict {
-  const { mode, roles, rules } = session.parts;
-  const allowing = roles.find((role) => shortfall(role, reading) === undefined);
-  const found = [...unreadable(reading), ...withoutRole(session, reading, allowing)];
-  let allowRule: string | undefined;
-  for (const rule of rules) {
-    const match = applies(rule, reading);
-    if (match === undefined) continue;
-    if (rule.verdict === 'allow') allowRule ??= rule.observe ? undefined : rule.name;
-    else
-      found.push({
-        decision: decisionOf(rule, reading, match.because),
-        observe: rule.observe,
-        approvers: rule.approvers,
-      });
-  }
-  found.push(...maskedDecisions(session, reading, 'enforce').map((decision) => enforced(decision)));
-  found.push(
-    ...maskedDecisions(session, reading, 'observe').map((decision) => ({ ...enforced(decision), observe: true })),
-  );
-
-  const binding = mode === 'observe' ? [] : found.filter((each) => !each.observe);
-  const wouldBe = found.filter((each) => mode === 'observe' || each.observe).map((each) => each.decision);
-  const denied = binding.find(({ decision }) => decision.kind === 'deny');
+  const allowing = allowingRole(session, reading);
+  const found = findingsBy(session, reading, allowing);
+  const wouldBe = found.filter((each) => each.observe).map((each) => each.decision);
+  const denied = found.find((each) => !each.observe && each.decision.kind === 'deny');
   if (denied !== undefined) return { ...denied.decision, kind: 'deny', role: allowing?.name, wouldBe };
   const allow: Extract<Verdict, { kind: 'allow' }> = {
     kind: 'allow',
     role: allowing?.name ?? session.roles[0] ?? '',
-    rule: allowRule,
+    rule: session.parts.rules.find((rule) => isAllowed(rule, reading))?.name,
     masks: outputMasks(session, reading.outputs),
     touchesMasked: touchesMasked(session, reading, facts),
     maxRows: allowing?.maxRows,
     statementTimeoutMs: allowing?.statementTimeoutMs,
     wouldBe,
   };
-  const held = binding.find(({ decision }) => decision.kind === 'hold');
-  if (held === undefined) return allow;
-  return {
-    ...held.decision,
-    kind: 'hold',
-    role: allow.role,
-    approvers: held.approvers ?? { groups: [], count: 1, timeoutMs: 0 },
-    wouldBe,
-    after: allow,
-  };
+  const held = found.find((each) => !each.observe && each.decision.kind === 'hold');
+  if (held?.approvers === undefined) return allow;
+  return { ...held.decision, kind: 'hold', role: allow.role, approvers: held.approvers, wouldBe, after: allow };
 }
 
-function enforced(decision: Decision): Found {
+/**
+ * Everything that speaks against a statement, in the order in which it is told: what cannot be read, roles, the file's rules
+ * in their order, masks. `judge` lets the first enforced denial decide; an explanation shows them all.
+ */
+export function findings(session: SessionPolicy, reading: Reading): readonly Finding[] {
+  return findingsBy(session, reading, allowingRole(session, reading));
+}
+
+function findingsBy(session: SessionPolicy, reading: Reading, allowing: Role | undefined): readonly Finding[] {
+  const { mode, rules } = session.parts;
+  const found = [
+    ...unreadable(reading),
+    ...withoutRole(session, reading, allowing),
+    ...rules.flatMap((rule) => spoken(rule, reading)),
+    ...maskedDecisions(session, reading, 'enforce').map((decision) => enforced(decision)),
+    ...maskedDecisions(session, reading, 'observe').map((decision) => ({ ...enforced(decision), observe: true })),
+  ];
+  return mode === 'observe' ? found.map((each) => ({ ...each, observe: true })) : found;
+}
+
+function allowingRole(session: SessionPolicy, reading: Reading): Role | undefined {
+  return session.parts.roles.find((role) => shortfall(role, reading) === undefined);
+}
+
+function isAllowed(rule: Rule, reading: Reading): boolean {
+  return rule.verdict === 'allow' && !rule.observe && applies(rule, reading) !== undefined;
+}
+
+function spoken(rule: Rule, reading: Reading): readonly Finding[] {
+  const match = rule.verdict === 'allow' ? undefined : applies(rule, reading);
+  if (match === undefined) return [];
+  return [{ decision: decisionOf(rule, reading, match.because), observe: rule.observe, approvers: rule.approvers }];
+}
+
+function enforced(decision: Decision): Finding {
   return { decision, observe: false, approvers: undefined };
 }
 
-function unreadable(reading: Reading): readonly Found[] {
+function unreadable(reading: Reading): readonly Finding[] {
   return reading.opaque
     .filter((opaque) => opaque.kind === 'statement')
     .map((opaque) =>
@@ -78,7 +88,7 @@ function unreadable(reading: Reading): readonly Found[] {
     );
 }
 
-function withoutRole(session: SessionPolicy, reading: Reading, allowing: Role | undefined): readonly Found[] {
+function withoutRole(session: SessionPolicy, reading: Reading, allowing: Role | undefined): readonly Finding[] {
   if (allowing !== undefined) return [];
   const { roles } = session.parts;
   const shortfalls = roles.map((role) => shortfall(role, reading)).filter((each) => each !== undefined);

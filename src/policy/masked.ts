@@ -16,6 +16,12 @@ function maskAt(session: SessionPolicy, column: ColumnName, level: Level): Colum
   return mask !== undefined && mask.observe === (level === 'observe') ? mask : undefined;
 }
 
+/** The mask of a column that a masked value meets or goes to. What is only observed protects nothing yet that is enforced. */
+function maskThere(session: SessionPolicy, column: ColumnName, level: Level): ColumnMask | undefined {
+  const mask = session.maskFor(column);
+  return level === 'enforce' && mask?.observe === true ? undefined : mask;
+}
+
 /** Refusals because of masked columns, in the order in which they should be told. */
 export function maskedDecisions(session: SessionPolicy, reading: Reading, level: Level): readonly Decision[] {
   if (!(level === 'enforce' ? session.masksApply : session.masksObserved)) return [];
@@ -94,8 +100,8 @@ function useDecisions(session: SessionPolicy, reading: Reading, level: Level): r
       }
       if (use.how === 'equality') {
         const stranger = others.find((other) => {
-          const otherMask = session.maskFor(other);
-          return otherMask === undefined || otherMask.observe !== mask.observe || !sameSpec(otherMask.spec, mask.spec);
+          const otherMask = maskThere(session, other, level);
+          return otherMask === undefined || !sameSpec(otherMask.spec, mask.spec);
         });
         if (stranger === undefined) continue;
         const hint = `Column ${column.column} is masked: compare it with a constant, a parameter or a column under the same mask.`;
@@ -156,7 +162,7 @@ function flowDecisions(session: SessionPolicy, reading: Reading, level: Level): 
       // Rows or branches that a masked column chose are a matter of the conditions above.
       if (source.how === 'chosen') return false;
       const mask = maskAt(session, source, level);
-      return mask !== undefined && !staysMasked(session, source, mask, flow);
+      return mask !== undefined && !staysMasked(session, source, mask, flow, level);
     });
     if (leak === undefined) continue;
     const hint = `Values of ${leak.column} are masked and may only be copied, unchanged, into a column under the same mask.`;
@@ -166,10 +172,10 @@ function flowDecisions(session: SessionPolicy, reading: Reading, level: Level): 
 }
 
 /** A plain copy under the same mask, or under one that shows nothing, gives nothing away; a computed value is another value. */
-function staysMasked(session: SessionPolicy, source: Source, mask: ColumnMask, { into }: Flow): boolean {
+function staysMasked(session: SessionPolicy, source: Source, mask: ColumnMask, { into }: Flow, level: Level): boolean {
   if (into.kind !== 'column' || source.how !== 'copied') return false;
-  const there = session.maskFor(into);
-  if (there === undefined || there.observe !== mask.observe || !asStrict(there, mask)) return false;
+  const there = maskThere(session, into, level);
+  if (there === undefined || !asStrict(there, mask)) return false;
   return sameSpec(there.spec, mask.spec) || there.spec.kind === 'redact' || there.spec.kind === 'null';
 }
 
@@ -230,7 +236,8 @@ export interface CatalogFacts {
  */
 export function touchesMasked(session: SessionPolicy, reading: Reading, facts: CatalogFacts | undefined): boolean {
   if (!session.masksApply) return false;
-  if (touchedColumns(reading).some((column) => maskAt(session, column, 'enforce') !== undefined)) return true;
+  const masked = (column: ColumnName) => maskAt(session, column, 'enforce') !== undefined;
+  if (reading.columns.some(masked) || touchedColumns(reading).some(masked)) return true;
   return reading.tables.some(
     (use) => use.access !== 'read' && session.mayHoldMasked(use, facts?.columns(use.schema, use.table)),
   );

@@ -53,12 +53,17 @@ export function findMask(masks: readonly TargetMask[], column: ColumnName): Colu
   for (const { patterns } of masks) {
     for (const { parts, mask } of patterns) {
       if (!fits(parts, column)) continue;
-      if (mask.observe) observed ??= mask;
-      else if (enforced === undefined) enforced = mask;
-      else if (!asStrict(enforced, mask)) enforced = Object.freeze({ ...enforced, predicates: mask.predicates });
+      if (mask.observe) observed = joined(observed, mask);
+      else enforced = joined(enforced, mask);
     }
   }
   return enforced ?? observed;
+}
+
+/** The first mask says what replaces the value; conditions are as strict as any of them says. */
+function joined(first: ColumnMask | undefined, next: ColumnMask): ColumnMask {
+  if (first === undefined) return next;
+  return asStrict(first, next) ? first : Object.freeze({ ...first, predicates: next.predicates });
 }
 
 function fits(parts: readonly PartMatcher[], { schema, table, column }: ColumnName): boolean {

@@ -71,11 +71,12 @@ export interface RuleMatch {
 
 /** Whether all conditions of the rule hold for a statement. */
 export function applies(rule: Rule, reading: Reading): RuleMatch | undefined {
-  const verbs = rule.verbs === undefined ? reading.verbs : reading.verbs.filter((verb) => names(rule.verbs, verb));
-  if (verbs.length === 0) return undefined;
+  // Most rules end here, for every statement: nothing is built before it.
+  if (!reading.verbs.some((verb) => names(rule.verbs, verb))) return undefined;
   if (rule.tables !== undefined) {
     // With verbs that change things, the changed tables are meant; a table that is only read beside them is not.
-    const changes = rule.verbs !== undefined && verbs.every(namesItsTables);
+    const changes =
+      rule.verbs !== undefined && reading.verbs.every((verb) => !names(rule.verbs, verb) || namesItsTables(verb));
     const touched = reading.tables.filter((use) => !changes || use.access !== 'read');
     if (!touched.some((use) => tableFits(rule.tables, use))) return undefined;
   }

@@ -133,7 +133,19 @@ function makeSession(
   masks: readonly TargetMask[],
   changesWithTime: boolean,
 ): SessionPolicy {
-  const columns = new Map<string, ColumnMask | undefined>();
+  // By schema, table and column: no key has to be put together for a look-up.
+  const known = new Map<string, Map<string, Map<string, ColumnMask | undefined>>>();
+  let count = 0;
+  const remember = ({ schema, table, column }: ColumnName, mask: ColumnMask | undefined): void => {
+    if (count >= mostCachedColumns) {
+      known.clear();
+      count = 0;
+    }
+    count += 1;
+    const tables = known.get(schema) ?? new Map<string, Map<string, ColumnMask | undefined>>();
+    const columns = tables.get(table) ?? new Map<string, ColumnMask | undefined>();
+    known.set(schema, tables.set(table, columns.set(column, mask)));
+  };
   return Object.freeze({
     kind: 'session' as const,
     target,
@@ -143,15 +155,14 @@ function makeSession(
     masksObserved: masks.some((mask) => mask.observe),
     maskFor(column: ColumnName) {
       if (masks.length === 0) return undefined;
-      const key = `${column.schema}\0${column.table}\0${column.column}`;
-      const known = columns.get(key);
-      if (known !== undefined || columns.has(key)) return known;
+      const columns = known.get(column.schema)?.get(column.table);
+      const found = columns?.get(column.column);
+      if (found !== undefined || columns?.has(column.column) === true) return found;
       const mask = findMask(masks, column);
-      if (columns.size >= mostCachedColumns) columns.clear();
-      columns.set(key, mask);
+      remember(column, mask);
       return mask;
     },
-    mayHoldMasked: (table: TableName, known: readonly string[] | undefined) => mayHoldMasked(masks, table, known),
+    mayHoldMasked: (table: TableName, columns: readonly string[] | undefined) => mayHoldMasked(masks, table, columns),
     parts,
   });
 }

@@ -1,8 +1,8 @@
 // Hand-built readings and policies for the tests: plain data with everything left out that a test does not speak of.
 import { parseConfig } from '../../src/config/index.ts';
 import type { Config } from '../../src/config/types.ts';
-import { compilePolicy, type SessionPolicy } from '../../src/policy/index.ts';
-import type { ColumnName, Dependence, Output, Reading, Source, TableUse } from '../../src/sql/index.ts';
+import { compilePolicy, type SessionPolicy, type Verdict } from '../../src/policy/index.ts';
+import type { ColumnName, ColumnUse, Dependence, Output, Reading, Source, TableUse } from '../../src/sql/index.ts';
 
 export function reading(part: Partial<Reading> = {}): Reading {
   return {
@@ -95,3 +95,41 @@ export function session(
 export function rule(name: string, on: object, verdict: string, more: object = {}): object {
   return Object.fromEntries([...Object.entries({ name, on, ...more }), ['then', verdict]]);
 }
+
+// Masks, rules and readings that many tests speak of.
+export const ssn = { columns: ['shop.public.customers.ssn'], mask: { 'keep-last': 4 } };
+export const ssnCopy = { columns: ['shop.public.vault.ssn'], mask: { 'keep-last': 4 } };
+export const email = { columns: ['*.*.*.email'], mask: 'email' };
+export const strict = { columns: ['shop.public.customers.ssn'], predicates: 'deny' };
+export const open = { columns: ['shop.public.customers.ssn'], predicates: 'allow' };
+export const dropVerbs = { verbs: ['drop', 'truncate'] };
+export const noDrops = rule('no-drops', dropVerbs, 'deny');
+export const unbounded = rule('unbounded', { verbs: ['update', 'delete'], unbounded: true }, 'deny');
+export const hold = rule('ask', { verbs: ['delete'] }, 'hold', { approvers: { groups: ['dba'] } });
+
+export function uses(how: ColumnUse['how'], more: Partial<ColumnUse> = {}): Partial<Reading> {
+  return { uses: [{ column: column('customers.ssn'), how, ...more }] };
+}
+
+export const deleteAll: Partial<Reading> = {
+  verbs: ['delete'],
+  summary: 'DELETE FROM orders',
+  tables: [table('orders', 'write')],
+  unbounded: [{ verb: 'delete', table: { schema: 'public', table: 'orders' }, why: 'no WHERE' }],
+};
+export const drop: Partial<Reading> = {
+  verbs: ['drop'],
+  summary: 'DROP TABLE customers',
+  tables: [table('customers', 'ddl')],
+};
+
+/** What a verdict comes to, in short. */
+export function short(verdict: Verdict): string {
+  if (verdict.kind !== 'allow') return `${verdict.kind} ${verdict.rule}`;
+  const masks = verdict.masks.map((mask) =>
+    mask === undefined ? '-' : mask.kind === 'redact' ? 'redact' : mask.mask.spec.kind,
+  );
+  return ['allow', ...masks].join(' ');
+}
+
+export type Case = readonly [name: string, policy: PolicyParts, reading: Partial<Reading>, expected: string];
