@@ -6,7 +6,7 @@ import type { AuditRecord } from './record.ts';
 
 const INITIAL = 1 << 16;
 /** Buffers up to this size are used again. */
-const KEEP = 1 << 20;
+const KEEP = 1 << 22;
 const spare: Buffer[] = [];
 
 const ignore = () => {};
@@ -34,14 +34,18 @@ export class Batch {
     this.bytes = spare.pop() ?? Buffer.allocUnsafe(INITIAL);
   }
 
-  /** Adds a line and moves the tip; the chain's hash is taken over the very bytes that go to the disk. */
-  put(line: string, sealed: boolean): void {
-    const needed = this.length + line.length * 3 + 1;
+  /**
+   * Adds a line, ended by a newline, and puts the link in place of its closing brace, where one is given. The chain's hash
+   * is taken over the very bytes that go to the disk.
+   */
+  put(line: string, link: string, sealed: boolean): void {
+    const needed = this.length + line.length * 3 + link.length;
     if (needed > this.bytes.length) this.#grow(needed);
     const start = this.length;
-    const end = start + this.bytes.write(line, start);
-    this.bytes[end] = 0x0a;
-    this.length = end + 1;
+    let end = start + this.bytes.write(line, start);
+    if (link !== '') end += this.bytes.write(link, end - 2, 'latin1') - 2;
+    this.length = end;
+    end--;
     this.records++;
     const at = this.tip.end;
     this.tip = {

@@ -32,11 +32,8 @@ export function hashLine(bytes: Buffer): string {
   return hash('sha256', bytes, 'hex');
 }
 
-/**
- * Turns records into lines by pino. The `v` in front is the version of this format; the last two fields are the line's
- * number in its chain and the hash of the line before.
- */
-export function lineWriter(): (record: object, seq: number, prev: string) => string {
+/** Turns a record into a line by pino, newline and all. The `v` in front is the version of this format. */
+export function lineWriter(): (record: object) => string {
   let line = '';
   const logger = pino(
     { base: null, timestamp: false, formatters: { level: () => ({ v: 1 }) } },
@@ -46,16 +43,21 @@ export function lineWriter(): (record: object, seq: number, prev: string) => str
       },
     },
   );
-  return (record, seq, prev) => {
+  return (record) => {
     logger.info(record);
-    return `${line.slice(0, -2)},"seq":${seq},"prev":"${prev}"}`;
+    return line;
   };
 }
 
-/** Adds the signature of everything before it as the line's last field. */
-export function signLine(line: string, key: SigningKey): string {
-  const body = line.slice(0, -1);
-  return `${body},"sig":"${key.sign(Buffer.from(body))}"}`;
+/** How a line goes on behind pino's last field: its number in the chain and the hash of the line before. */
+export function linkOf(seq: number, prev: string): string {
+  return `,"seq":${seq},"prev":"${prev}"}\n`;
+}
+
+/** A whole line with its link and, as its last field, the signature of everything before that. */
+export function signedLine(line: string, link: string, key: SigningKey): string {
+  const body = `${line.slice(0, -2)}${link.slice(0, -2)}`;
+  return `${body},"sig":"${key.sign(Buffer.from(body))}"}\n`;
 }
 
 const SIGNATURE_LENGTH = ',"sig":""}'.length + 128;

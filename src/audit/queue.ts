@@ -1,7 +1,7 @@
 // Gives records their place in the chain the moment they are appended, and gathers their lines in batches for the disk.
 // Segments begin and end here too: with signed lines that are links of the chain like all others.
 import { Batch } from './batch.ts';
-import { lineWriter, type SegmentHead, type SegmentSeal, signLine } from './chain.ts';
+import { lineWriter, linkOf, type SegmentHead, type SegmentSeal, signedLine } from './chain.ts';
 import type { SigningKey } from './keys.ts';
 import type { Tip } from './opening.ts';
 import type { AuditRecord } from './record.ts';
@@ -50,13 +50,13 @@ export class BatchQueue {
   /** Chains a record and seals the segment behind it where it has grown enough. */
   put(record: AuditRecord): Batch {
     const batch = this.#forming();
-    this.#add(batch, this.#link(record), false);
+    this.#add(batch, this.#write(record), this.#link(), false);
     if (this.#tip.end >= this.#options.segmentBytes) {
       const { worker, key, time } = this.#options;
       const { segment, seq } = this.#tip;
       const lines = seq + 1 - this.#segmentStart;
       const seal: SegmentSeal = { event: 'seal', time: time(), worker, segment, key: key.id, lines };
-      this.#add(batch, signLine(this.#link(seal), key), true);
+      this.#add(batch, signedLine(this.#write(seal), this.#link(), key), '', true);
     }
     return batch;
   }
@@ -92,13 +92,13 @@ export class BatchQueue {
     this.#tip = tip;
   }
 
-  #link(record: object): string {
-    return this.#write(record, this.#tip.seq + 1, this.#tip.hash);
+  #link(): string {
+    return linkOf(this.#tip.seq + 1, this.#tip.hash);
   }
 
-  #add(batch: Batch, line: string, sealed: boolean): void {
+  #add(batch: Batch, line: string, link: string, sealed: boolean): void {
     const before = batch.length;
-    batch.put(line, sealed);
+    batch.put(line, link, sealed);
     this.#tip = batch.tip;
     this.#waiting += batch.length - before;
   }
@@ -113,7 +113,7 @@ export class BatchQueue {
     const batch = this.#enqueue(new Batch({ ...this.#tip, segment, start: 0, end: 0, sealed: false }));
     this.#segmentStart = this.#tip.seq + 1;
     const head: SegmentHead = { event: 'segment', time: time(), worker, segment, key: key.id, witness: this.witness };
-    this.#add(batch, signLine(this.#link(head), key), false);
+    this.#add(batch, signedLine(this.#write(head), this.#link(), key), '', false);
     return batch;
   }
 
