@@ -64,7 +64,25 @@ function load(bytes: Uint8Array, at: number): void {
   }
 }
 
-const tail = new Uint8Array(2 * BLOCK);
+/** Puts the `rest` bytes after the last whole block into W, with the end mark after them, and zeros to the end of the block. */
+function loadRest(bytes: Uint8Array, at: number, rest: number): void {
+  const whole = rest >> 2;
+  let from = at;
+  for (let index = 0; index < whole; index++, from += 4) {
+    W[index] =
+      ((bytes[from] as number) << 24) |
+      ((bytes[from + 1] as number) << 16) |
+      ((bytes[from + 2] as number) << 8) |
+      (bytes[from + 3] as number);
+  }
+  let word = 0x80;
+  for (let index = whole * 4 + 3; index > rest; index--) word <<= 8;
+  for (let index = rest - 1, shift = 24 - 8 * ((rest - 1) & 3); index >= whole * 4; index--, shift += 8) {
+    word |= (bytes[at + index] as number) << shift;
+  }
+  W[whole] = word;
+  for (let index = whole + 1; index < 16; index++) W[index] = 0;
+}
 
 /** Hashes the message after the first block, which `state` has taken in already, and ends it. */
 function finish(state: Int32Array, bytes: Uint8Array, start: number, end: number): void {
@@ -74,22 +92,16 @@ function finish(state: Int32Array, bytes: Uint8Array, start: number, end: number
     compress(state, W);
   }
   const rest = end - at;
-  for (let index = 0; index < rest; index++) tail[index] = bytes[at + index] as number;
-  tail[rest] = 0x80;
-  const length = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
-  tail.fill(0, rest + 1, length);
-  // The length in bits, with the first block of the key; values stay below 2^32 bytes.
-  const total = BLOCK + end - start;
-  const low = (total * 8) % 2 ** 32;
-  const high = Math.floor((total * 8) / 2 ** 32);
-  for (let index = 0; index < 4; index++) {
-    tail[length - 1 - index] = (low >>> (8 * index)) & 0xff;
-    tail[length - 5 - index] = (high >>> (8 * index)) & 0xff;
-  }
-  for (let block = 0; block < length; block += BLOCK) {
-    load(tail, block);
+  loadRest(bytes, at, rest);
+  if (rest >= BLOCK - 8) {
     compress(state, W);
+    W.fill(0);
   }
+  // The length in bits, with the first block of the key.
+  const bits = (BLOCK + end - start) * 8;
+  W[14] = Math.floor(bits / 2 ** 32);
+  W[15] = bits | 0;
+  compress(state, W);
 }
 
 const HEX = Buffer.from('0123456789abcdef');

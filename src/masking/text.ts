@@ -1,5 +1,5 @@
 // The masks that look into text: keep-last, keep-first and e-mail, over UTF-8 or single-byte characters, without making strings.
-import { copyRun, type InPlace, type PlannedMask, plannedMask, put } from './mask.ts';
+import { copyRun, type PlannedMask, plannedMask, put } from './mask.ts';
 import type { TextType } from './valuetype.ts';
 
 const STAR = 0x2a;
@@ -44,7 +44,10 @@ function contentEnd(bytes: Buffer, start: number, end: number, padded: boolean):
 /** Puts a `*` for each character and answers the offset after them. */
 function stars(from: Buffer, start: number, end: number, utf8: boolean, to: Buffer, at: number): number {
   let out = at;
-  for (let index = start; index < end; index += utf8 ? characterLength(from, index, end) : 1) to[out++] = STAR;
+  for (let index = start; index < end; ) {
+    index += !utf8 || (from[index] as number) < 0x80 ? 1 : characterLength(from, index, end);
+    to[out++] = STAR;
+  }
   return out;
 }
 
@@ -127,26 +130,32 @@ for (let byte = 0; byte < 256; byte++) {
 /** RFC 5321: 64 bytes before the @, 255 after it. */
 const LONGEST = 320;
 
-/** Where the @ of an e-mail address stands, or -1 where the bytes are none. */
-export function emailAt(bytes: Buffer, start: number, end: number): number {
+/** Where the @ after a local part stands, or -1. */
+function localEnd(bytes: Buffer, start: number, end: number): number {
   if (end - start > LONGEST) return -1;
   let at = start;
   while (at < end && LOCAL[bytes[at] as number] === 1) at++;
-  if (at === start || at >= end - 3 || bytes[at] !== AT) return -1;
+  return at === start || at >= end - 3 || bytes[at] !== AT ? -1 : at;
+}
+
+/**
+ * Copies the domain `bytes[start, end)` while it looks at it: labels, none empty, the last a name of two letters or more, so that a
+ * version or an address of numbers is no domain. Answers the offset after it, or -1.
+ */
+function copyDomain(bytes: Buffer, start: number, end: number, to: Buffer, at: number): number {
   let dot = -1;
-  for (let index = at + 1; index < end; index++) {
+  let out = at;
+  for (let index = start; index < end; index++) {
     const byte = bytes[index] as number;
     if (DOMAIN[byte] !== 1) return -1;
     if (byte === DOT) {
-      // No empty label: not at the start, nor two dots in a row.
-      if (index === at + 1 || dot === index - 1) return -1;
+      if (index === start || dot === index - 1) return -1;
       dot = index;
     }
+    to[out++] = byte;
   }
-  // The last label is a name of two letters or more, so that a version or an address of numbers is no domain.
   if (dot < 0 || end - dot < 3) return -1;
-  for (let index = dot + 1; index < dot + 3; index++) if (ALPHABETIC[bytes[index] as number] !== 1) return -1;
-  return at;
+  return ALPHABETIC[bytes[dot + 1] as number] === 1 && ALPHABETIC[bytes[dot + 2] as number] === 1 ? out : -1;
 }
 
 /**
@@ -163,25 +172,12 @@ export function emailMask(type: TextType): PlannedMask {
     const length = utf8 ? characterLength(bytes, start, at) : 1;
     return length < at - start ? length : 0;
   };
-  const inPlace: InPlace = (bytes, start, end) => {
-    const last = contentEnd(bytes, start, end, padded);
-    const at = emailAt(bytes, start, last);
-    if (at < 0) {
-      if (redacted.length !== end - start) return false;
-      put(redacted, bytes, start);
-      return true;
-    }
-    const kept = shown(bytes, start, at);
-    if (start + kept + 3 !== at || last - start > most) return false;
-    if (padded && end - start !== (bounded ? most : last - start)) return false;
-    return fill(bytes, start + kept, at);
-  };
   return plannedMask(
     1,
     Math.max(3, redacted.length),
     (from, start, end, to, at) => {
       const last = contentEnd(from, start, end, padded);
-      const sign = emailAt(from, start, last);
+      const sign = localEnd(from, start, last);
       if (sign < 0) return put(redacted, to, at);
       const kept = shown(from, start, sign);
       const length = kept + 3 + last - sign;
@@ -191,11 +187,13 @@ export function emailMask(type: TextType): PlannedMask {
       to[out++] = STAR;
       to[out++] = STAR;
       to[out++] = STAR;
-      out = copyRun(from, sign, last, to, out);
+      to[out++] = AT;
+      out = copyDomain(from, sign + 1, last, to, out);
+      if (out < 0) return put(redacted, to, at);
       // Padding goes back to the type's own length.
       if (padded && bounded) while (out - at < most) to[out++] = BLANK;
       return out;
     },
-    inPlace,
+    // Looking for the @ twice would cost more than copying the value: it is never rewritten where it stands.
   );
 }
