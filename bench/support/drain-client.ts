@@ -38,15 +38,18 @@ export function drainClient(login: Login): Promise<DrainClient> {
     let partial = Buffer.alloc(0);
     let ready: () => void = () => resolve(client);
     const fail = (error: Error) => {
-      failure = error;
-      reject(error);
+      failure ??= error;
+      reject(failure);
       ready();
     };
     const scram = scramClient(login.password);
 
     const onMessage = (type: number, body: Buffer) => {
-      if (type === 69) fail(new Error(errorText(body)));
-      else if (type === 90) ready();
+      if (type === 69) {
+        // A statement's error is followed by ReadyForQuery, which ends the drain; one at login by the end of the connection.
+        failure = new Error(errorText(body));
+        reject(failure);
+      } else if (type === 90) ready();
       else {
         const answer = authenticate(body, login, scram);
         if (answer !== undefined) socket.write(frame('p', answer));
