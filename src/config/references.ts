@@ -1,5 +1,5 @@
 // Faults that take more than one place of the file to see: names that nothing has, two that are alike, URLs that do not fit.
-import { matcher } from '../policy/patterns.ts';
+import { matcher } from '../policy/index.ts';
 import type { Path } from './document.ts';
 import type { FileContent } from './schema.ts';
 import type { ShapeFault } from './shape.ts';

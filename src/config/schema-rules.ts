@@ -1,6 +1,6 @@
 // The file's schema, the part that decides: roles, rules and masks.
 import { z } from 'zod';
-import { parseHours } from '../policy/hours.ts';
+import { parseHours } from '../policy/index.ts';
 import {
   choice,
   count,

@@ -1,6 +1,6 @@
 // The small pieces of the file's schema: texts, numbers, durations, patterns, secrets, each with what its error says.
 import { z } from 'zod';
-import { type NamePattern, parsePattern } from '../policy/patterns.ts';
+import { type NamePattern, parsePattern } from '../policy/index.ts';
 import { type Verb, type VerbClass, verbClasses, verbs } from '../sql/reading.ts';
 import { durationPattern, parseAddress, parseDuration, parseSize, sizePattern } from './values.ts';
 

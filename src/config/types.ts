@@ -2,8 +2,7 @@
 // bytes, paths absolute, patterns and hours parsed. Secrets stay lazy.
 import type { Dialect } from '../../protocols/gate.ts';
 import type { MaskSpec } from '../masking/spec.ts';
-import type { Hours } from '../policy/hours.ts';
-import type { NamePattern } from '../policy/patterns.ts';
+import type { Hours, NamePattern } from '../policy/index.ts';
 import type { Approvers } from '../policy/types.ts';
 import type { Verb, VerbClass } from '../sql/reading.ts';
 import type { Secret } from './secret.ts';

@@ -1,8 +1,8 @@
 // Where an issuer's public keys come from: a file (read anew when it changes) or the web (cached, fetched by one request at a time).
 import { readFile, stat } from 'node:fs/promises';
 import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from 'jose';
+import { isLoopback } from '../config/index.ts';
 import type { KeySourceConfig } from '../config/types.ts';
-import { isLoopback } from '../config/values.ts';
 import { KeysUnavailableError } from './errors.ts';
 
 /** One state of an issuer's keys. A new object stands for other keys, so holders compare by identity. */

@@ -1,7 +1,7 @@
 // The local issuer, for development and the demo: an Ed25519 key in the data folder, made by whichever process comes first.
 import { join } from 'node:path';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
-import { privateFile } from '../config/private-file.ts';
+import { privateFile } from '../config/index.ts';
 import type { Config, LocalIssuerConfig } from '../config/types.ts';
 import { KeysUnavailableError, LocalIssuerError } from './errors.ts';
 import { type KeySet, type KeySource, keySet } from './keys.ts';

@@ -2,5 +2,6 @@
 export { type Hours, isWithin, parseHours } from './hours.ts';
 export { type Finding, findings, judge } from './judge.ts';
 export { type CatalogFacts, mostConstants } from './masked.ts';
+export { matcher, type NamePattern, parsePattern } from './patterns.ts';
 export { compilePolicy, type NoRole, type SessionPolicy, type TargetPolicy } from './target.ts';
 export type * from './types.ts';
