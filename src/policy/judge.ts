@@ -46,13 +46,16 @@ export function findings(session: SessionPolicy, reading: Reading): readonly Fin
 
 function findingsBy(session: SessionPolicy, reading: Reading, allowing: Role | undefined): readonly Finding[] {
   const { mode, rules } = session.parts;
-  const found = [
-    ...unreadable(reading),
-    ...withoutRole(session, reading, allowing),
-    ...rules.flatMap((rule) => spoken(rule, reading)),
-    ...maskedDecisions(session, reading, 'enforce').map((decision) => enforced(decision)),
-    ...maskedDecisions(session, reading, 'observe').map((decision) => ({ ...enforced(decision), observe: true })),
-  ];
+  const found: Finding[] = [...unreadable(reading), ...withoutRole(session, reading, allowing)];
+  for (const rule of rules) {
+    const match = rule.verdict === 'allow' ? undefined : applies(rule, reading);
+    if (match === undefined) continue;
+    const decision = decisionOf(rule, reading, match.because);
+    found.push({ decision, observe: rule.observe, approvers: rule.approvers });
+  }
+  for (const decision of maskedDecisions(session, reading, 'enforce')) found.push(enforced(decision));
+  for (const decision of maskedDecisions(session, reading, 'observe'))
+    found.push({ ...enforced(decision), observe: true });
   return mode === 'observe' ? found.map((each) => ({ ...each, observe: true })) : found;
 }
 
@@ -62,12 +65,6 @@ function allowingRole(session: SessionPolicy, reading: Reading): Role | undefine
 
 function isAllowed(rule: Rule, reading: Reading): boolean {
   return rule.verdict === 'allow' && !rule.observe && applies(rule, reading) !== undefined;
-}
-
-function spoken(rule: Rule, reading: Reading): readonly Finding[] {
-  const match = rule.verdict === 'allow' ? undefined : applies(rule, reading);
-  if (match === undefined) return [];
-  return [{ decision: decisionOf(rule, reading, match.because), observe: rule.observe, approvers: rule.approvers }];
 }
 
 function enforced(decision: Decision): Finding {

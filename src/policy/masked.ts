@@ -196,12 +196,19 @@ export function outputMasks(
 ): readonly (OutputMask | undefined)[] {
   if (outputs === undefined || (!session.masksApply && !session.masksObserved))
     return (outputs ?? []).map(() => undefined);
-  return outputs.map((output) => outputMask(session, output, 'enforce') ?? outputMask(session, output, 'observe'));
+  return outputs.map(
+    (output) =>
+      (session.masksApply ? outputMask(session, output, 'enforce') : undefined) ??
+      (session.masksObserved ? outputMask(session, output, 'observe') : undefined),
+  );
 }
 
 function outputMask(session: SessionPolicy, output: Output, level: Level): OutputMask | undefined {
-  const masked = output.sources.flatMap((source) => {
-    const mask = source.how === 'chosen' ? undefined : maskAt(session, source, level);
+  // Most outputs are not masked: nothing is built for them.
+  const at = output.sources.findIndex((source) => revealed(session, source, level) !== undefined);
+  if (at < 0) return undefined;
+  const masked = output.sources.slice(at).flatMap((source) => {
+    const mask = revealed(session, source, level);
     return mask === undefined ? [] : [{ source, mask }];
   });
   const [first] = masked;
@@ -223,6 +230,11 @@ function outputMask(session: SessionPolicy, output: Output, level: Level): Outpu
       column: source.column,
     })),
   };
+}
+
+/** The mask of a source whose value the output could show. */
+function revealed(session: SessionPolicy, source: Source, level: Level): ColumnMask | undefined {
+  return source.how === 'chosen' ? undefined : maskAt(session, source, level);
 }
 
 /** Facts of the catalog that make the answer narrower; without them the larger set counts. */
