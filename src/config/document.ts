@@ -1,5 +1,5 @@
 // The YAML text as data, and the way back: from a path in the data to its line and column in the text.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
 
 export type Path = readonly (string | number)[];
 
@@ -37,6 +37,14 @@ export function parseConfigText(text: string): ConfigDocument | readonly Documen
       .slice(0, 20)
       .map((problem) => ({ ...place(problem.pos[0]), expected: describe(problem.code, problem.message) }));
   }
+  const oddKeys: DocumentFault[] = [];
+  visit(document, {
+    Pair(_, { key }) {
+      const expected = oddKey(key);
+      if (expected !== undefined) oddKeys.push({ ...place(rangeStart(key) ?? 0), expected });
+    },
+  });
+  if (oddKeys.length > 0) return oddKeys.slice(0, 20);
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 100 });
@@ -71,6 +79,12 @@ export function parseConfigText(text: string): ConfigDocument | readonly Documen
       return place(offset);
     },
   };
+}
+
+/** Keys that JavaScript objects cannot hold as they are: passed over, they would be settings silently ignored. */
+function oddKey(key: unknown): string | undefined {
+  if (!isScalar(key)) return 'expected a plain text as key';
+  return key.value === '__proto__' ? 'expected another key than __proto__' : undefined;
 }
 
 /** A key without a value has an empty node whose place helps nobody: the key's own is shown. */

@@ -49,6 +49,7 @@ export const fileSchema = z.strictObject(
       .describe('Short-lived database credentials issued for tokens.'),
     targets: z
       .record(name('a target name'), target, { error: 'expected targets by name' })
+      .refine((value) => Object.keys(value).length > 0, 'expected at least one target')
       .describe('The databases behind the gateway, by the name that clients use as database.'),
     roles: z
       .array(role, { error: 'expected a list of roles' })

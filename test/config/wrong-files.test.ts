@@ -267,6 +267,17 @@ const cases: readonly (readonly [name: string, text: () => string, message: stri
     'masks[0].paths[0]: expected a path such as $.contact.ssn',
   ],
   [
+    'a target called __proto__',
+    () => changed('  shop:', '  __proto__:'),
+    'file.yaml:7:3: expected another key than __proto__',
+  ],
+  ['a key that is a list', () => changed('  shop:', '  [shop]:'), 'file.yaml:7:3: expected a plain text as key'],
+  [
+    'no targets',
+    () => `${good.split('targets:')[0]}targets: {}\n`,
+    'file.yaml:6:10: targets: expected at least one target',
+  ],
+  [
     'a role named by spaces',
     () => changed('name: support', 'name: the support'),
     'roles[0].name: expected a role name of letters, digits, "_", "-" and ".", not "the support"',
