@@ -26,18 +26,29 @@ export function withReference(page: string): string {
 
 function reference(): string {
   const rows = keys(jsonSchema() as SchemaNode, '');
-  const table = ['| key | what it is | default |', '| --- | --- | --- |', ...rows].join('\n');
+  const table = aligned([['key', 'what it is', 'default'], ...rows]);
   const missing = unavailableNames().map((name) => `- \`${name}\``);
   return `${table}\n\nNot available yet (each is refused with its place in the file):\n\n${missing.join('\n')}\n`;
 }
 
-function keys(node: SchemaNode, path: string): readonly string[] {
+type Row = readonly [key: string, what: string, fallback: string];
+
+/** A table as the formatter of the repository leaves it. */
+function aligned(rows: readonly Row[]): string {
+  const widths = [0, 1, 2].map((at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
+  const [head, ...rest] = rows.map(line);
+  return [head, line(widths.map((width) => '-'.repeat(width))), ...rest].join('\n');
+}
+
+function keys(node: SchemaNode, path: string): readonly Row[] {
   const inside = [node, ...(node.anyOf ?? [])];
   return inside.flatMap((part) => [
     ...Object.entries(part.properties ?? {}).flatMap(([name, child]) => {
       const at = path === '' ? name : `${path}.${name}`;
       const must = part.required?.includes(name) === true ? 'required' : defaultOf(child);
-      return [`| \`${at}\` | ${(child.description ?? '').replaceAll('|', '\\|')} | ${must} |`, ...keys(child, at)];
+      const row: Row = [`\`${at}\``, (child.description ?? '').replaceAll('|', '\\|'), must];
+      return [row, ...keys(child, at)];
     }),
     ...(part.items === undefined ? [] : keys(part.items, `${path}[]`)),
     ...(typeof part.additionalProperties === 'object' ? keys(part.additionalProperties, `${path}.NAME`) : []),
