@@ -5,7 +5,7 @@ export { loadMaskKey } from './mask-key.ts';
 export { privateFile } from './private-file.ts';
 export { jsonSchema } from './schema.ts';
 export { Secret } from './secret.ts';
-export { missingSecrets } from './secrets.ts';
+export { missingFiles, missingSecrets } from './secrets.ts';
 export type * from './types.ts';
 export { type UnavailableSetting, unavailableNames, unavailableSettings } from './unavailable.ts';
 export { type Address, isLoopback, parseDuration } from './values.ts';

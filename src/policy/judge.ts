@@ -32,8 +32,10 @@ export function judge(session: SessionPolicy, reading: Reading, facts?: CatalogF
     wouldBe,
   };
   const held = found.find((each) => !each.observe && each.decision.kind === 'hold');
-  if (held?.approvers === undefined) return allow;
-  return { ...held.decision, kind: 'hold', role: allow.role, approvers: held.approvers, wouldBe, after: allow };
+  if (held === undefined) return allow;
+  // A hold that names nobody can only time out.
+  const approvers = held.approvers ?? { groups: [], count: 1, timeoutMs: 0 };
+  return { ...held.decision, kind: 'hold', role: allow.role, approvers, wouldBe, after: allow };
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   jsonSchema,
   loadConfig,
   loadMaskKey,
+  missingFiles,
   missingSecrets,
   parseConfig,
   Secret,
@@ -330,6 +331,22 @@ describe('a secret', () => {
     expect(missingSecrets(parseConfig(text, 'x.yaml'))).toEqual([
       'targets.shop.password: environment variable SALLYPORT_NOT_SET is not set',
     ]);
+  });
+});
+
+describe('files that the configuration names', () => {
+  test('are listed by their place when they are missing', async () => {
+    const text = minimal()
+      .replace('0" }', '0", tls: { cert: c.pem, key: k.pem } }')
+      .replace('{ local: true }', '{ issuer: a, jwks: "file:keys.json" }')
+      .replace('/shop" }', '/shop", tls: { ca: ca.pem } }');
+    await written('k.pem', 'x');
+    expect(await missingFiles(parseConfig(text, join(folder, 'x.yaml')))).toEqual([
+      `listen.tls.cert: ${join(folder, 'c.pem')} cannot be read (ENOENT)`,
+      `identity.issuers[0].jwks: ${join(folder, 'keys.json')} cannot be read (ENOENT)`,
+      `targets.shop.tls.ca: ${join(folder, 'ca.pem')} cannot be read (ENOENT)`,
+    ]);
+    expect(await missingFiles(parseConfig(minimal(), 'x.yaml'))).toEqual([]);
   });
 });
 
