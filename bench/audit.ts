@@ -4,6 +4,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Journal, newRecordId, newSessionId, openJournal, type StatementRecord } from '../src/audit/index.ts';
+import { type Metric, reporter, round } from './support/metric.ts';
 
 const SECONDS = 3;
 const SESSIONS = 64;
@@ -80,7 +81,7 @@ async function measure(directory: string, mode: Mode): Promise<Measured> {
       settle(sink, opening);
       appended += 2;
       // Fast mode answers at once: give the event loop its turn as the sockets would.
-      if (!durable && latencies.length % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (!durable) await new Promise((resolve) => setImmediate(resolve));
     }
   };
   await Promise.all(Array.from({ length: SESSIONS }, work));
@@ -123,35 +124,37 @@ async function syncMs(folder: string): Promise<number> {
   return times[50] ?? 0;
 }
 
-/** Runs the benchmark and prints it, with `json` as one object a line at the end. */
-export async function run(json: boolean): Promise<void> {
+/** Runs the benchmark, with lines for people, and hands back what was measured. */
+export async function run(json: boolean): Promise<Metric[]> {
+  const say = reporter(json);
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
-  const lines: object[] = [];
-  const report = (metric: string, value: number, against = '', ratio = 0) => {
-    lines.push({ bench: 'audit', metric, value, against, ratio });
+  const metrics: Metric[] = [];
+  const report = (metric: string, value: number, against?: string, other = 0) => {
+    const compared = against === undefined || other === 0 ? {} : { against, ratio: round(value / other) };
+    metrics.push({ bench: 'audit', metric, value: round(value), ...compared });
   };
   try {
     const sync = await syncMs(folder);
-    console.log(`one write and fdatasync on this disk: ${sync.toFixed(2)} ms`);
-    report('fdatasync ms', sync);
+    say(`one write and fdatasync on this disk: ${sync.toFixed(2)} ms`);
+    report('fdatasync.ms', sync);
     const none = await measure(join(folder, 'journal'), 'none');
-    console.log(`no journal: ${none.cpuUs.toFixed(2)} us CPU a record to make it`);
+    say(`no journal: ${none.cpuUs.toFixed(2)} us CPU a record to make it`);
     for (const mode of ['durable', 'fast'] as const) {
       const { records, seconds, cpuUs, batches, medianMs } = await measure(join(folder, 'journal'), mode);
       const rate = records / seconds;
       const added = cpuUs - none.cpuUs;
       const wait = medianMs - none.medianMs;
-      console.log(
+      say(
         `${mode}: ${Math.round(rate).toLocaleString('en')} records/s (${Math.round(rate / 2).toLocaleString('en')} statements/s), ` +
           `${added.toFixed(2)} us CPU a record added, ${Math.round(records / Math.max(1, batches))} records a batch, ` +
           `${wait.toFixed(3)} ms median wait of a statement added, ${SESSIONS} sessions`,
       );
-      report(`${mode} records/s`, rate);
-      report(`${mode} cpu us/record`, added, 'no records, aim 8', added / 8);
-      report(`${mode} median ms/statement`, wait, 'fdatasync', sync === 0 ? 0 : wait / sync);
+      report(`${mode}.records-per-second`, rate);
+      report(`${mode}.cpu-us-per-record`, added, 'aim.cpu-us-per-record', 8);
+      report(`${mode}.added-median-ms`, wait, 'fdatasync.ms', sync);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  if (json) for (const line of lines) console.log(JSON.stringify(line));
+  return metrics;
 }

@@ -24,7 +24,7 @@ const report = await crashRounds({
   durable: true,
   random,
   onRound: (round, acknowledged) => {
-    if (round % 10 === 0) console.log(`${round} kills: ${acknowledged} statements acknowledged, all recorded once`);
+    if (round % 10 === 0) console.log(`${round} kills: ${acknowledged} statements acknowledged, the chain verifies`);
   },
 });
 await rm(folder, { recursive: true });

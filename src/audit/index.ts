@@ -1,5 +1,7 @@
 // The door of the audit room.
 export { AuditError, type AuditErrorCode } from './errors.ts';
+export { EXPORT_FORMATS, type ExportFormat, exportRecords } from './export.ts';
+export { type AuditFilter, FilterError, parseDuration, parseTime } from './filter.ts';
 export { newRecordId, newSessionId } from './ids.ts';
 export { inert, inertJson } from './inert.ts';
 export { type Joiner, joiner, type Merged, type MergedEvent, type MergedStatement } from './join.ts';
@@ -14,6 +16,7 @@ export {
 export { type FollowOptions, follow, type JournalEntry, readRecords } from './read.ts';
 export type { AuditRecord, AuditSink, EventRecord, SettledRecord, StatementRecord } from './record.ts';
 export { type RenderOptions, renderJson, renderRecord } from './render.ts';
+export { type SearchOptions, searchJournal } from './search.ts';
 export { type TailOptions, tailRecords } from './tail.ts';
 export {
   type Anchor,

@@ -27,29 +27,43 @@ export interface ReadOptions {
 
 /** All records of all workers, oldest first. Memory stays constant: a chunk of each worker's chain at a time. */
 export async function* readRecords(directory: string, options: ReadOptions = {}): AsyncGenerator<JournalEntry> {
-  const heads: { chunk: JournalEntry[]; at: number; rest: AsyncGenerator<JournalEntry[]> }[] = [];
-  for (const worker of await listWorkers(directory)) {
-    const rest = readChain(directory, worker, options);
-    const first = await rest.next();
-    if (!first.done) heads.push({ chunk: first.value, at: 0, rest });
-  }
-  for (;;) {
-    let oldest = heads[0];
-    if (oldest === undefined) return;
-    for (const head of heads) if (timeAt(head) < timeAt(oldest)) oldest = head;
-    const entry = oldest.chunk[oldest.at++];
-    if (entry !== undefined) yield entry;
-    if (oldest.at < oldest.chunk.length) continue;
-    const more = await oldest.rest.next();
-    if (more.done) heads.splice(heads.indexOf(oldest), 1);
-    else {
-      oldest.chunk = more.value;
-      oldest.at = 0;
+  const heads: ChainHead[] = [];
+  try {
+    for (const worker of await listWorkers(directory)) {
+      const head: ChainHead = { chunk: [], at: 0, rest: readChain(directory, worker, options) };
+      heads.push(head);
+      if (!(await refill(head))) heads.pop();
     }
+    for (;;) {
+      let oldest = heads[0];
+      if (oldest === undefined) return;
+      for (const head of heads) if (timeAt(head) < timeAt(oldest)) oldest = head;
+      const entry = oldest.chunk[oldest.at++];
+      if (entry !== undefined) yield entry;
+      if (oldest.at < oldest.chunk.length) continue;
+      if (!(await refill(oldest))) heads.splice(heads.indexOf(oldest), 1);
+    }
+  } finally {
+    // A reader that stops early must not leave files open.
+    for (const head of heads) await head.rest.return(undefined);
   }
 }
 
-function timeAt(head: { chunk: JournalEntry[]; at: number }): string {
+interface ChainHead {
+  chunk: JournalEntry[];
+  at: number;
+  readonly rest: AsyncGenerator<JournalEntry[]>;
+}
+
+async function refill(head: ChainHead): Promise<boolean> {
+  const more = await head.rest.next();
+  if (more.done) return false;
+  head.chunk = more.value;
+  head.at = 0;
+  return true;
+}
+
+function timeAt(head: ChainHead): string {
   return head.chunk[head.at]?.record.time ?? '';
 }
 

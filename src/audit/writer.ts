@@ -146,8 +146,8 @@ export class WorkerJournal implements Journal {
       );
     }
     const batch = this.#queue.put(record);
-    if (isFact(record)) batch.facts.push(record);
-    else batch.refusable++;
+    if (!isFact(record)) batch.refusable++;
+    else if (this.#durable) batch.facts.push(record);
     this.#schedule(batch);
     if (this.#durable || this.#queue.waiting > this.#buffer) return batch.done;
   }
