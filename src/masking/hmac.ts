@@ -38,13 +38,16 @@ function unrolled(): (state: Int32Array, W: Int32Array) => void {
       lines.push(`p = w${(round + 1) & 15}; q = w${(round + 14) & 15};`);
       const small0 = `(${rotate('p', 7)} ^ ${rotate('p', 18)} ^ (p >>> 3))`;
       const small1 = `(${rotate('q', 17)} ^ ${rotate('q', 19)} ^ (q >>> 10))`;
-      lines.push(`${word} = (${word} + w${(round + 9) & 15} + ${small0} + ${small1}) | 0;`);
+      lines.push(`${word} = (((${word} + w${(round + 9) & 15}) | 0) + ((${small0} + ${small1}) | 0)) | 0;`);
     }
     const [a, b, c, d, e, f, g, h] = names as [string, string, string, string, string, string, string, string];
     const big1 = `(${rotate(e, 6)} ^ ${rotate(e, 11)} ^ ${rotate(e, 25)})`;
     const big0 = `(${rotate(a, 2)} ^ ${rotate(a, 13)} ^ ${rotate(a, 22)})`;
-    lines.push(`p = (${h} + ${big1} + (${g} ^ (${e} & (${f} ^ ${g}))) + ${K[round]} + ${word}) | 0;`);
-    lines.push(`${d} = (${d} + p) | 0; ${h} = (p + ${big0} + ((${a} & ${b}) | (${c} & (${a} | ${b})))) | 0;`);
+    // What does not wait for the round before is added first: the sums are a chain, and the compiler keeps their order.
+    const choice = `(${g} ^ (${e} & (${f} ^ ${g})))`;
+    const majority = `((${a} & ${b}) | (${c} & (${a} | ${b})))`;
+    lines.push(`p = (((((((${h} + ${K[round]}) | 0) + ${word}) | 0) + ${choice}) | 0) + ${big1}) | 0;`);
+    lines.push(`${d} = (${d} + p) | 0; ${h} = (p + ((${big0} + ${majority}) | 0)) | 0;`);
     names.unshift(names.pop() as string);
   }
   names.forEach((name, index) => {
