@@ -5,3 +5,4 @@ export { nullMask } from './mask.ts';
 export { planMask, redactionFor } from './plan.ts';
 export type { MaskSpec } from './spec.ts';
 export type { TypeLookup } from './types-postgres.ts';
+export { looksMasked, type WrittenValue } from './write-back.ts';
