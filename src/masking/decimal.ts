@@ -97,13 +97,19 @@ function readHalves(high: number, low: number, signed: boolean): void {
   }
   // At most 20 digits, written from the last; they are moved to the usual place by choosing `first`.
   let at = MARGIN + 20;
-  do {
+  while (h > 0) {
     const top = h % 10;
     h = Math.floor(h / 10);
     const rest = top * TWO_32 + l;
     l = Math.floor(rest / 10);
     digits[--at] = rest - l * 10;
-  } while (h > 0 || l > 0);
+  }
+  // Below 2^32 the division is one of machine integers.
+  do {
+    const rest = l;
+    l = (l / 10) >>> 0;
+    digits[--at] = rest - l * 10;
+  } while (l > 0);
   first = at;
   count = MARGIN + 20 - at;
 }

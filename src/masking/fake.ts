@@ -95,3 +95,15 @@ export function fakeMask(of: 'name' | 'phone' | 'address', hash: KeyedHash, type
     return out;
   });
 }
+
+/** Whether a text is one that `fake` makes. */
+export function isFake(of: 'name' | 'phone' | 'address', text: string): boolean {
+  const has = (list: readonly Buffer[], word: string | undefined) => list.some((entry) => entry.toString() === word);
+  if (of === 'phone') return /^\+1 [2-9]\d\d 555 01\d\d$/.test(text);
+  if (of === 'name') {
+    const [given, family, ...more] = text.split(' ');
+    return more.length === 0 && has(GIVEN, given) && has(FAMILY, family);
+  }
+  const parts = /^(\d{1,3}) ([^,]+), (.+)$/.exec(text);
+  return parts !== null && has(STREETS, parts[2]) && has(TOWNS, parts[3]);
+}

@@ -38,13 +38,16 @@ function unrolled(): (state: Int32Array, W: Int32Array) => void {
       lines.push(`p = w${(round + 1) & 15}; q = w${(round + 14) & 15};`);
       const small0 = `(${rotate('p', 7)} ^ ${rotate('p', 18)} ^ (p >>> 3))`;
       const small1 = `(${rotate('q', 17)} ^ ${rotate('q', 19)} ^ (q >>> 10))`;
-      lines.push(`${word} = (${word} + w${(round + 9) & 15} + ${small0} + ${small1}) | 0;`);
+      lines.push(`${word} = (((${word} + w${(round + 9) & 15}) | 0) + ((${small0} + ${small1}) | 0)) | 0;`);
     }
     const [a, b, c, d, e, f, g, h] = names as [string, string, string, string, string, string, string, string];
     const big1 = `(${rotate(e, 6)} ^ ${rotate(e, 11)} ^ ${rotate(e, 25)})`;
     const big0 = `(${rotate(a, 2)} ^ ${rotate(a, 13)} ^ ${rotate(a, 22)})`;
-    lines.push(`p = (${h} + ${big1} + (${g} ^ (${e} & (${f} ^ ${g}))) + ${K[round]} + ${word}) | 0;`);
-    lines.push(`${d} = (${d} + p) | 0; ${h} = (p + ${big0} + ((${a} & ${b}) | (${c} & (${a} | ${b})))) | 0;`);
+    // What does not wait for the round before is added first: the sums are a chain, and the compiler keeps their order.
+    const choice = `(${g} ^ (${e} & (${f} ^ ${g})))`;
+    const majority = `((${a} & ${b}) | (${c} & (${a} | ${b})))`;
+    lines.push(`p = (((((((${h} + ${K[round]}) | 0) + ${word}) | 0) + ${choice}) | 0) + ${big1}) | 0;`);
+    lines.push(`${d} = (${d} + p) | 0; ${h} = (p + ((${big0} + ${majority}) | 0)) | 0;`);
     names.unshift(names.pop() as string);
   }
   names.forEach((name, index) => {
@@ -117,6 +120,11 @@ export interface KeyedHash {
   whole(most: number): number;
   /** A 32-bit word of the hash, 0 to 7, unsigned. */
   word(index: number): number;
+  /**
+   * 32 bits that follow from three others and the key. The masks end a hash with them, so that the gateway knows its own hashes
+   * when somebody writes them back. They add no secrecy and need none.
+   */
+  check(first: number, second: number, third: number): number;
 }
 
 /** A keyed hash with the key of a target. Holds no copy of the key, only the two states made from it. */
@@ -128,18 +136,22 @@ export function keyedHash(key: Uint8Array): KeyedHash {
   block.fill(0);
   const state = new Int32Array(8);
   const word = (index: number): number => (state[index] as number) >>> 0;
+  const update = (bytes: Uint8Array, start: number, end: number): void => {
+    state.set(inner);
+    finish(state, bytes, start, end);
+    // The outer message is one block: the inner hash, the end mark and the length of 96 bytes in bits.
+    for (let index = 0; index < 8; index++) W[index] = state[index] as number;
+    W[8] = 0x80000000 | 0;
+    for (let index = 9; index < 15; index++) W[index] = 0;
+    W[15] = (BLOCK + 32) * 8;
+    state.set(outer);
+    compress(state, W);
+  };
+  const name = Buffer.from('check');
+  update(name, 0, name.length);
+  const seed = state[0] as number;
   return {
-    update(bytes, start, end) {
-      state.set(inner);
-      finish(state, bytes, start, end);
-      // The outer message is one block: the inner hash, the end mark and the length of 96 bytes in bits.
-      for (let index = 0; index < 8; index++) W[index] = state[index] as number;
-      W[8] = 0x80000000 | 0;
-      for (let index = 9; index < 15; index++) W[index] = 0;
-      W[15] = (BLOCK + 32) * 8;
-      state.set(outer);
-      compress(state, W);
-    },
+    update,
     hex(length, to, at) {
       for (let index = 0; index < length; index++) {
         const nibble = ((state[index >> 3] as number) >>> (28 - 4 * (index & 7))) & 15;
@@ -158,6 +170,13 @@ export function keyedHash(key: Uint8Array): KeyedHash {
       return most >= Number.MAX_SAFE_INTEGER ? value : value % (most + 1);
     },
     word,
+    check(first, second, third) {
+      let mixed = seed;
+      mixed = Math.imul(mixed ^ first, 0x85ebca6b);
+      mixed = Math.imul(mixed ^ (mixed >>> 15) ^ second, 0xc2b2ae35);
+      mixed = Math.imul(mixed ^ (mixed >>> 13) ^ third, 0x27d4eb2f);
+      return (mixed ^ (mixed >>> 16)) >>> 0;
+    },
   };
 }
 

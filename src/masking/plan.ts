@@ -14,7 +14,16 @@ import { emailMask, keepFirstMask, keepLastMask } from './text.ts';
 import { mysqlType } from './types-mysql.ts';
 import { postgresType, type TypeLookup } from './types-postgres.ts';
 import { hashBytesMask, hashJsonMask, hashTextMask, hashUuidMask, keepBytesMask, keepUuidMask } from './values.ts';
-import { constantOf, type Format, REDACTED_JSON, type TextType, textType, type ValueType } from './valuetype.ts';
+import {
+  type ArrayType,
+  type CompositeType,
+  constantOf,
+  type Format,
+  REDACTED_JSON,
+  type TextType,
+  textType,
+  type ValueType,
+} from './valuetype.ts';
 
 /**
  * The mask for one result column. Never throws: what does not fit the column's type is redacted, and what cannot be redacted honestly
@@ -45,15 +54,24 @@ export function formatOf(field: Field): Format {
 /** The mask for values of a type in a format, element by element in containers. */
 export function plan(spec: MaskSpec, type: ValueType, format: Format, key: MaskKey): PlannedMask {
   if (spec.kind === 'null') return nullMask;
-  if (type.family === 'array') {
-    const element = plan(spec, type.element, format, key);
-    return format === 'text' ? textArrayMask(type, element) : binaryArrayMask(type, element);
-  }
-  if (type.family === 'composite') {
-    const fields = type.fields.map((field) => plan(spec, field.type, format, key));
-    return format === 'text' ? textCompositeMask(type, fields) : binaryCompositeMask(type, fields);
+  if (type.family === 'array' || type.family === 'composite') {
+    return containerMask(type, format, (part) => plan(spec, part, format, key));
   }
   return fitting(spec, type, format, key) ?? redaction(type, format);
+}
+
+/** The mask of a container, from those of its parts. */
+export function containerMask(
+  type: ArrayType | CompositeType,
+  format: Format,
+  of: (part: ValueType) => PlannedMask,
+): PlannedMask {
+  if (type.family === 'array') {
+    const element = of(type.element);
+    return format === 'text' ? textArrayMask(type, element) : binaryArrayMask(type, element);
+  }
+  const fields = type.fields.map((field) => of(field.type));
+  return format === 'text' ? textCompositeMask(type, fields) : binaryCompositeMask(type, fields);
 }
 
 /** The mask the specification asks for, or undefined where the type has no such mask. */

@@ -1,6 +1,6 @@
 // Postgres' built-in types (pg_type.dat) as value types, and the way through domains, arrays, records and ranges to them.
 import type { PostgresField } from '../../protocols/gate.ts';
-import type { TypeInfo } from '../sql/reader.ts';
+import type { TypeInfo } from '../sql/index.ts';
 import { type PlainType, REDACTED, REDACTED_JSON, textType, unknownType, type ValueType } from './valuetype.ts';
 
 /** What the catalog knows of a type beyond the built-in ones. */

@@ -3,12 +3,36 @@ import type { KeyedHash } from './hmac.ts';
 import { copyRun, type PlannedMask, plannedMask, put } from './mask.ts';
 import type { BytesType, Format, PlainType, TextType } from './valuetype.ts';
 
-/** 128 bits of the hash: no two of a billion values are likely to meet. */
+/** 96 bits of the hash, so that no two of a billion values are likely to meet, and 32 bits of its check. */
 export const HASH_DIGITS = 32;
+const HASHED = 24;
 const QUOTE = 0x22;
 const DASH = 0x2d;
 const STAR = 0x2a;
 const HEX = Buffer.from('0123456789abcdef');
+
+/** Writes the hash just made with its check, in hex. */
+function putChecked(hash: KeyedHash, to: Buffer, at: number): number {
+  let out = hash.hex(HASHED, to, at);
+  const check = hash.check(hash.word(0), hash.word(1), hash.word(2));
+  for (let shift = 28; shift >= 0; shift -= 4) to[out++] = HEX[(check >>> shift) & 15] as number;
+  return out;
+}
+
+/** Puts the check of the first twelve bytes into the last four of sixteen. */
+function check(hash: KeyedHash, bytes: Buffer, at: number): number {
+  bytes.writeUInt32BE(
+    hash.check(bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4), bytes.readUInt32BE(at + 8)),
+    at + 12,
+  );
+  return at + 16;
+}
+
+/** Whether sixteen bytes are a hash that one of these masks made with this key. */
+export function isChecked(hash: KeyedHash, bytes: Buffer): boolean {
+  if (bytes.length !== 16) return false;
+  return hash.check(bytes.readUInt32BE(0), bytes.readUInt32BE(4), bytes.readUInt32BE(8)) === bytes.readUInt32BE(12);
+}
 
 /** `hash` on text: hex digits, as many as the type has room for. bpchar's padding is no part of the value. */
 export function hashTextMask(hash: KeyedHash, type: TextType): PlannedMask {
@@ -18,7 +42,7 @@ export function hashTextMask(hash: KeyedHash, type: TextType): PlannedMask {
     let last = end;
     if (type.padded) while (last > start && from[last - 1] === 0x20) last--;
     hash.update(from, start, last);
-    let out = hash.hex(length, to, at);
+    let out = length === HASH_DIGITS ? putChecked(hash, to, at) : hash.hex(length, to, at);
     while (out < at + width) to[out++] = 0x20;
     return out;
   });
@@ -32,7 +56,7 @@ export function hashJsonMask(hash: KeyedHash, version: boolean): PlannedMask {
     let out = at;
     if (version) to[out++] = 1;
     to[out++] = QUOTE;
-    out = hash.hex(HASH_DIGITS, to, out);
+    out = putChecked(hash, to, out);
     to[out++] = QUOTE;
     return out;
   });
@@ -49,7 +73,8 @@ export function hashBytesMask(hash: KeyedHash, hexForm: boolean): PlannedMask {
   if (!hexForm) {
     return plannedMask(0, raw, (from, start, end, to, at) => {
       hash.update(from, start, end);
-      return hash.raw(raw, to, at);
+      hash.raw(raw, to, at);
+      return check(hash, to, at);
     });
   }
   // The decoded bytes are hashed in runs of their own scratch, so that a value has one hash in both formats.
@@ -57,7 +82,7 @@ export function hashBytesMask(hash: KeyedHash, hexForm: boolean): PlannedMask {
   return plannedMask(0, 2 + HASH_DIGITS, (from, start, end, to, at) => {
     if (!isHexForm(from, start, end)) {
       hash.update(from, start, end);
-      return hash.hex(HASH_DIGITS, to, at);
+      return putChecked(hash, to, at);
     }
     const length = (end - start - 2) >> 1;
     if (decoded.length < length) decoded = Buffer.allocUnsafeSlow(length * 2);
@@ -67,7 +92,7 @@ export function hashBytesMask(hash: KeyedHash, hexForm: boolean): PlannedMask {
     hash.update(decoded, 0, length);
     to[at] = 0x5c;
     to[at + 1] = 0x78;
-    return hash.hex(HASH_DIGITS, to, at + 2);
+    return putChecked(hash, to, at + 2);
   });
 }
 
@@ -182,13 +207,14 @@ function uuidMask(type: PlainType, format: Format, change: () => void): PlannedM
   );
 }
 
-/** `hash` on uuids: a uuid of version 8, the one RFC 9562 leaves to applications, from 122 bits of the hash. */
+/** `hash` on uuids: a uuid of version 8, the one RFC 9562 leaves to applications, from 90 bits of the hash and its check. */
 export function hashUuidMask(hash: KeyedHash, type: PlainType, format: Format): PlannedMask {
   return uuidMask(type, format, () => {
     hash.update(uuid, 0, UUID_BYTES);
     hash.raw(UUID_BYTES, uuid, 0);
     uuid[6] = ((uuid[6] as number) & 0x0f) | 0x80;
     uuid[8] = ((uuid[8] as number) & 0x3f) | 0x80;
+    check(hash, uuid, 0);
   });
 }
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planMask } from '../../src/masking/index.ts';
-import type { TypeInfo } from '../../src/sql/reader.ts';
+import type { TypeInfo } from '../../src/sql/index.ts';
 import { apply, key, lookup, mysqlField, postgresField, runs, specs } from './support.ts';
 
 const types: Record<number, TypeInfo> = {

@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type MaskSpec, planMask, redactionFor } from '../../src/masking/index.ts';
-import type { TypeInfo } from '../../src/sql/reader.ts';
+import type { TypeInfo } from '../../src/sql/index.ts';
 import { postgresServer } from '../support/postgres.ts';
 import { apply, key, lookup, postgresField, specs } from './support.ts';
 

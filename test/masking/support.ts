@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { FieldMask, MysqlField, PostgresField } from '../../protocols/gate.ts';
 import { type MaskSpec, maskKey, type TypeLookup } from '../../src/masking/index.ts';
-import type { TypeInfo } from '../../src/sql/reader.ts';
+import type { TypeInfo } from '../../src/sql/index.ts';
 
 export const key = maskKey('a secret of the tests', 'shop');
 
