@@ -59,8 +59,15 @@ export async function readStartUp(
   let head: Buffer | undefined = first;
   if (first[0] === tlsHandshake) {
     if (tls === undefined) throw new FatalError('08P01', 'sallyport: this listener has no TLS');
-    client = await encrypt(client, tls, maxBytes, first, true);
+    client = await encrypt(client, tls, maxBytes, first);
     onConnection(client);
+    // Without it another protocol's client could be lured into talking to us ("ALPACA"); the server insists on it too.
+    if ((client.socket as TLSSocket).alpnProtocol !== alpn) {
+      throw new FatalError(
+        '08P01',
+        'received direct SSL connection request without ALPN protocol negotiation extension',
+      );
+    }
     asked = 'tls';
     head = undefined;
   }
@@ -77,7 +84,7 @@ export async function readStartUp(
           throw new FatalError('08P01', 'received unencrypted data after SSL request');
         }
         client.socket.write('S');
-        client = await encrypt(client, tls, maxBytes, undefined, false);
+        client = await encrypt(client, tls, maxBytes, undefined);
         onConnection(client);
       }
     } else if (code === gssEncRequest && packet.length === 4 && !gssAsked) {
@@ -106,7 +113,6 @@ async function encrypt(
   context: SecureContext,
   maxBytes: number,
   first: Buffer | undefined,
-  direct: boolean,
 ): Promise<ClientConnection> {
   client.detach();
   const { socket } = client;
@@ -126,12 +132,7 @@ async function encrypt(
       resolve();
     });
   });
-  const encrypted = connection(secure, true, maxBytes);
-  // Without it another protocol's client could be lured into talking to us ("ALPACA"); the server insists on it too.
-  if (direct && secure.alpnProtocol !== alpn) {
-    throw new FatalError('08P01', 'received direct SSL connection request without ALPN protocol negotiation extension');
-  }
-  return encrypted;
+  return connection(secure, true, maxBytes);
 }
 
 function readCancel(packet: Buffer): CancelRequest {
