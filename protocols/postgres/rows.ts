@@ -1,0 +1,210 @@
+// Masks put into DataRow frames as they stream: in place where the masked value has the same length, else rows are copied, with
+// their masked values, into a buffer that is used again. Nothing is allocated for a row.
+import type { FieldMask, RowMasks } from '../gate.ts';
+import { int16, int32 } from './frames.ts';
+import type { Output } from './output.ts';
+
+/** A DataRow that does not fit its length or its description: its result must not go on. */
+export class MalformedRow extends Error {
+  constructor() {
+    super('a DataRow does not match its description');
+    this.name = 'MalformedRow';
+  }
+}
+
+const roomSize = 256 * 1024;
+/** After a value that did not fit in place, this many rows are copied before in place is tried again. */
+const copiedRows = 4096;
+
+/** Buffers that masked rows are written to. They are lent to the socket and come back when it has taken everything. */
+export class RowRoom {
+  private readonly output: Output;
+  private free: Buffer[] = [];
+  private lent: Buffer[] = [];
+  bytes: Buffer = Buffer.alloc(0);
+  /** Where the next row begins. */
+  at = 0;
+
+  constructor(output: Output) {
+    this.output = output;
+  }
+
+  /** Makes room for `length` bytes at `at`; what stands before `at` has been forwarded. */
+  reserve(length: number): void {
+    if (this.bytes.length - this.at >= length) return;
+    if (this.bytes.length > 0) this.lent.push(this.bytes);
+    this.bytes =
+      length <= roomSize ? (this.free.pop() ?? Buffer.allocUnsafeSlow(roomSize)) : Buffer.allocUnsafeSlow(length);
+    this.at = 0;
+  }
+
+  /** Moves the unfinished row `[from, at)` to where `length` more bytes are free; says where it stands now. */
+  move(from: number, at: number, length: number): void {
+    const started = this.bytes.subarray(from, at);
+    this.at = from;
+    const old = this.bytes;
+    const needed = (at - from + length) * 2;
+    this.lent.push(old);
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(needed, roomSize));
+    started.copy(this.bytes, 0);
+    this.at = 0;
+  }
+
+  /** Called after each flush: takes buffers back once the socket has let go of them. */
+  recycle(): void {
+    if (!this.output.settled) {
+      // The socket still reads from the current buffer, but never beyond what was forwarded: rows go on behind it.
+      return;
+    }
+    for (const buffer of this.lent) if (buffer.length === roomSize && this.free.length < 4) this.free.push(buffer);
+    this.lent.length = 0;
+    this.at = 0;
+    // A buffer made for one large row is not kept.
+    if (this.bytes.length > roomSize) this.bytes = Buffer.alloc(0);
+  }
+}
+
+/** The masks of one result, ready for its rows. */
+export class RowMasker {
+  private readonly columns: number;
+  private readonly masked: Int32Array;
+  private readonly masks: readonly FieldMask[];
+  private readonly room: RowRoom;
+  private copying = 0;
+
+  constructor(masks: NonNullable<RowMasks>, room: RowRoom) {
+    this.columns = masks.length;
+    const masked: number[] = [];
+    const used: FieldMask[] = [];
+    masks.forEach((mask, column) => {
+      if (mask === undefined) return;
+      masked.push(column);
+      used.push(mask);
+    });
+    this.masked = Int32Array.from(masked);
+    this.masks = used;
+    this.room = room;
+  }
+
+  /**
+   * Masks the DataRow `bytes[start, end)` and forwards it. The bytes may be changed where they stand. Returns the length of the row
+   * as it goes out; throws MalformedRow, with nothing forwarded, when the row does not fit.
+   */
+  row(bytes: Buffer, start: number, end: number, output: Output): number {
+    if (end - start < 7 || int16(bytes, start + 5) !== this.columns) throw new MalformedRow();
+    if (this.copying > 0) {
+      this.copying -= 1;
+      return this.copyRow(bytes, start, end, 0, 0, start + 7, output);
+    }
+    const { masked, masks } = this;
+    let at = start + 7;
+    let column = 0;
+    for (let next = 0; next < masked.length; next += 1) {
+      const wanted = masked[next] as number;
+      for (; column < wanted; column += 1) {
+        if (at + 4 > end) throw new MalformedRow();
+        const length = int32(bytes, at);
+        at += length > 0 ? 4 + length : 4;
+      }
+      if (at + 4 > end) throw new MalformedRow();
+      const length = int32(bytes, at);
+      if (length >= 0) {
+        const stop = at + 4 + length;
+        if (stop > end) throw new MalformedRow();
+        if (!(masks[next] as FieldMask).inPlace(bytes, at + 4, stop)) {
+          this.copying = copiedRows;
+          return this.copyRow(bytes, start, end, next, column, at, output);
+        }
+        at = stop;
+      } else at += 4;
+      column += 1;
+    }
+    output.forward(bytes, start, end);
+    return end - start;
+  }
+
+  /** Copies a row whose masks before `next` have been put in place already; `at` is where column `column` begins. */
+  private copyRow(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    next: number,
+    column: number,
+    at: number,
+    output: Output,
+  ): number {
+    const { room, masked, masks } = this;
+    room.reserve((end - start) * 2 + 256);
+    let from = room.at;
+    let to = from;
+    /** Everything in [pending, at) goes out as it came. */
+    let pending = start;
+    let out = room.bytes;
+    for (let mask = next; mask < masked.length; mask += 1) {
+      const wanted = masked[mask] as number;
+      for (; column < wanted; column += 1) {
+        if (at + 4 > end) throw new MalformedRow();
+        const length = int32(bytes, at);
+        at += length > 0 ? 4 + length : 4;
+      }
+      if (at + 4 > end) throw new MalformedRow();
+      const length = int32(bytes, at);
+      column += 1;
+      if (length < 0) {
+        at += 4;
+        continue;
+      }
+      const stop = at + 4 + length;
+      if (stop > end) throw new MalformedRow();
+      const fieldMask = masks[mask] as FieldMask;
+      // Room for this value and for what follows unmasked.
+      const needed = at - pending + 4 + fieldMask.bound(length) + (end - stop);
+      if (out.length - to < needed) {
+        room.move(from, to, needed);
+        to -= from;
+        from = 0;
+        out = room.bytes;
+      }
+      to = copyRun(bytes, pending, at, out, to);
+      const written = fieldMask.write(bytes, at + 4, stop, out, to + 4);
+      const size = written < 0 ? -1 : written - to - 4;
+      setInt32(out, to, size);
+      to = written < 0 ? to + 4 : written;
+      at = stop;
+      pending = stop;
+    }
+    if (at > end) throw new MalformedRow();
+    if (out.length - to < end - pending) {
+      room.move(from, to, end - pending);
+      to -= from;
+      from = 0;
+      out = room.bytes;
+    }
+    to = copyRun(bytes, pending, end, out, to);
+    setInt32(out, from + 1, to - from - 1);
+    output.forward(out, from, to);
+    room.at = to;
+    return to - from;
+  }
+}
+
+/** Short runs are copied faster by hand than by a call into the engine. */
+function copyRun(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+  if (end - start > 48) {
+    from.copy(to, at, start, end);
+    return at + end - start;
+  }
+  let target = at;
+  for (let i = start; i < end; i += 1) {
+    to[target] = from[i] as number;
+    target += 1;
+  }
+  return target;
+}
+
+function setInt32(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = (value >>> 16) & 0xff;
+  bytes[at + 2] = (value >>> 8) & 0xff;
+  bytes[at + 3] = value & 0xff;
+}

@@ -1,0 +1,530 @@
+// What each client message does: statements are judged, runs opened, and messages sent on with an entry for the reply they will
+// have. A refused message is replaced by one that fails upstream, so that the server's own state stays true.
+import type { Judgement, MaybePromise, Opened, Plan } from '../gate.ts';
+import type { Conversation } from './conversation.ts';
+import { type ErrorFields, errorFields, refusalFields } from './errors.ts';
+import {
+  BindParameters,
+  bindUnnamed,
+  decodeBind,
+  decodeExecute,
+  decodeNamed,
+  decodeParse,
+  decodeQuery,
+  encodeDescribe,
+  encodeExecute,
+  encodeParse,
+  encodeQuery,
+  failingParse,
+  failingQuery,
+  failingUnnamedParse,
+  flushFrame,
+  noTypes,
+  type Parse,
+  syncFrame,
+} from './frontend.ts';
+import { frontend } from './letters.ts';
+import type { Output } from './output.ts';
+import { type Portal, type Reply, Run, type Statement } from './replies.ts';
+
+/** What the client's side asks of the relay that owns both sockets. */
+export interface RequestHost {
+  /** A person must decide: tells the client, and listens for its leaving meanwhile. The result ends that. */
+  holding(notice: string, withdraw: () => void): () => void;
+  /** Goes on with the client's messages outside of a chunk from either side, and writes what comes of it. */
+  resume(action: () => void): void;
+  /** A failure that ends the session. */
+  failed(cause: unknown): void;
+}
+
+/** Undefined: done. A promise: nothing else is looked at before it resolves. 'wait': hand the message over again later. */
+export type Step = Promise<void> | 'wait' | undefined;
+
+type Decided = Exclude<Judgement, { kind: 'hold' }>;
+
+const endsTransaction = /\b(?:commit|end|prepare|constraints)\b/i;
+const touchesNames = /\b(?:prepare|deallocate|discard|declare|close)\b/i;
+const parameterMark = /\$\d/;
+
+export class Statements {
+  /** The client has said goodbye. */
+  terminated = false;
+  private readonly conversation: Conversation;
+  private readonly output: Output;
+  private readonly host: RequestHost;
+  /** What must be answered before anything else is judged. */
+  private barrierReply: Reply | undefined;
+  /** A run with a row limit of ours: nothing is sent behind it before it has ended. */
+  private serialRun: { readonly reply: Reply; readonly run: Run; readonly simple: boolean } | undefined;
+
+  constructor(conversation: Conversation, output: Output, host: RequestHost) {
+    this.conversation = conversation;
+    this.output = output;
+    this.host = host;
+  }
+
+  get barrier(): boolean {
+    return this.barrierReply !== undefined && !this.barrierReply.done;
+  }
+
+  get serial(): boolean {
+    return this.serialRun !== undefined;
+  }
+
+  /** The server has answered something. */
+  answered(): void {
+    if (this.barrierReply?.done) this.barrierReply = undefined;
+    const serial = this.serialRun;
+    if (serial === undefined || !serial.reply.done) return;
+    this.serialRun = undefined;
+    const { run } = serial;
+    if (run.cut !== undefined && !this.conversation.skipping) {
+      run.fail(run.cut.sqlstate);
+      this.refuse(frontend.Execute, run.cut);
+    }
+    if (serial.simple) {
+      this.output.push(syncFrame);
+      this.enqueueSync();
+    }
+  }
+
+  // Refusals --------------------------------------------------------------------------------------------------------------
+
+  /** Sends, in the place of a message, one that fails, and puts our error in the place of the server's. */
+  refuse(type: number, error: ErrorFields, unnamed = false): void {
+    const { conversation } = this;
+    if (type === frontend.Query || type === frontend.FunctionCall) {
+      this.output.push(failingQuery);
+      this.enqueueQuery([], false, '', error);
+      return;
+    }
+    this.output.push(unnamed ? failingUnnamedParse : failingParse);
+    conversation.unflushed = true;
+    conversation.replies.push({
+      kind: 'parse',
+      statement: undefined,
+      change: unnamed ? conversation.statements.change('', undefined, conversation.group) : undefined,
+      ...this.common(false, error),
+    });
+  }
+
+  functionCall(): Step {
+    this.refuse(
+      frontend.FunctionCall,
+      errorFields('0A000', 'sallyport: the function call protocol is not supported', 'Call the function in a SELECT.'),
+    );
+    return undefined;
+  }
+
+  // Judging ---------------------------------------------------------------------------------------------------------------
+
+  private judge(text: string, arrival: 'simple' | 'extended', then: (decided: Decided) => Step): Step {
+    const judgement = this.conversation.session.judge(text, arrival);
+    if (!isPromise(judgement)) return this.judged(judgement, then);
+    return this.later(judgement.then((ready): unknown => this.judged(ready, then)));
+  }
+
+  private judged(judgement: Judgement, then: (decided: Decided) => Step): Step {
+    if (judgement.kind !== 'hold') return then(judgement);
+    const release = this.host.holding(judgement.notice, () => judgement.withdraw());
+    return this.later(
+      judgement.decision.then((decided): unknown => {
+        release();
+        return then(decided);
+      }),
+    );
+  }
+
+  /** A message that was judged in time is never handed over again, so no step behind a promise says 'wait'. */
+  private async later(step: Promise<unknown>): Promise<void> {
+    await step;
+  }
+
+  // Simple queries --------------------------------------------------------------------------------------------------------
+
+  query(bytes: Buffer, start: number, end: number): Step {
+    const { text } = decodeQuery(bytes, start, end);
+    return this.judge(text, 'simple', (decided) => {
+      if (this.conversation.skipping) return undefined;
+      if (decided.kind === 'deny') {
+        this.refuse(frontend.Query, refusalFields(decided.refusal));
+        return undefined;
+      }
+      return this.openAll(decided.plans, 0, [], (runs) => this.sendQuery(text, decided, runs));
+    });
+  }
+
+  /** Opens the record of every statement of a text before any of it is sent. */
+  private openAll(plans: readonly Plan[], from: number, runs: Run[], then: (runs: readonly Run[]) => void): Step {
+    for (let i = from; i < plans.length; i += 1) {
+      const plan = plans[i] as Plan;
+      const opened = plan.open(undefined);
+      if (isPromise(opened)) {
+        return this.later(
+          opened.then((ready): unknown =>
+            this.opened(ready, plan, runs) ? this.openAll(plans, i + 1, runs, then) : undefined,
+          ),
+        );
+      }
+      if (!this.opened(opened, plan, runs)) return undefined;
+    }
+    if (this.conversation.skipping) for (const run of runs) run.skip();
+    else then(runs);
+    return undefined;
+  }
+
+  private opened(opened: Opened, plan: Plan, runs: Run[]): boolean {
+    if (opened.kind === 'opened') {
+      runs.push(new Run(plan, opened.execution));
+      return true;
+    }
+    for (const run of runs) run.skip();
+    if (!this.conversation.skipping) this.refuse(frontend.Query, refusalFields(opened.refusal));
+    return false;
+  }
+
+  private sendQuery(text: string, allowed: Extract<Decided, { kind: 'allow' }>, runs: readonly Run[]): void {
+    const [run] = runs;
+    if (runs.length === 1 && run?.plan?.maxRows !== undefined && !parameterMark.test(text)) {
+      this.sendLimited(text, allowed.text, run, run.plan);
+      return;
+    }
+    this.output.push(encodeQuery(allowed.text));
+    const reply = this.enqueueQuery(
+      runs,
+      allowed.plans.some((plan) => plan.withholdsErrors),
+      text,
+      undefined,
+    );
+    if (allowed.plans.some((plan) => plan.barrier) || touchesNames.test(text)) this.barrierReply = reply;
+  }
+
+  /**
+   * A single statement with a row limit is run through the extended protocol, which has row limits: what the client sees is the
+   * same, and when the limit is passed a statement that fails ends the transaction before anything is committed.
+   */
+  private sendLimited(text: string, tagged: string, run: Run, plan: Plan): void {
+    const { conversation, output } = this;
+    const { replies, group } = conversation;
+    const withholds = plan.withholdsErrors;
+    const statement = newStatement(plan, text, []);
+    const portal = newPortal(false, statement, undefined);
+    portal.run = run;
+    run.pending = 1;
+    run.serial = true;
+    output.push(encodeParse('', tagged, noTypes));
+    output.push(bindUnnamed);
+    output.push(encodeDescribe({ of: 'portal', name: '' }));
+    output.push(encodeExecute('', run.limit + 1));
+    output.push(flushFrame);
+    const hidden = { ...this.common(withholds, undefined), hidden: true };
+    replies.push({ kind: 'parse', statement, change: conversation.statements.change('', undefined, group), ...hidden });
+    replies.push({ kind: 'bind', change: conversation.portals.change('', undefined, group), ...hidden });
+    replies.push({
+      kind: 'describe',
+      statement: undefined,
+      portal,
+      simple: true,
+      ...this.common(withholds, undefined),
+    });
+    const reply: Reply = { kind: 'execute', portal, run, ends: statement.ends, ...this.common(withholds, undefined) };
+    replies.push(reply);
+    this.serialRun = { reply, run, simple: true };
+    if (plan.barrier || statement.names) this.barrierReply = reply;
+  }
+
+  // Extended queries ------------------------------------------------------------------------------------------------------
+
+  parse(bytes: Buffer, start: number, end: number): Step {
+    const parse = decodeParse(bytes, start, end);
+    return this.judge(parse.text, 'extended', (decided) => {
+      if (this.conversation.skipping) return undefined;
+      if (decided.kind === 'deny') this.refuse(frontend.Parse, refusalFields(decided.refusal), parse.name === '');
+      else this.sendParse(parse, decided);
+      return undefined;
+    });
+  }
+
+  private sendParse(parse: Parse, allowed: Extract<Decided, { kind: 'allow' }>): void {
+    const { conversation } = this;
+    // A text of several statements is refused by the server itself: "cannot insert multiple commands into a prepared statement".
+    const plan = allowed.plans[0];
+    const statement = newStatement(plan, parse.text, decodeTypes(parse.types));
+    this.output.push(encodeParse(parse.name, allowed.text, parse.types));
+    conversation.unflushed = true;
+    conversation.replies.push({
+      kind: 'parse',
+      statement,
+      change: conversation.statements.change(parse.name, statement, conversation.group),
+      ...this.common(plan?.withholdsErrors ?? false, undefined),
+    });
+  }
+
+  bind(bytes: Buffer, start: number, end: number): Step {
+    const names = decodeBind(bytes, start, end);
+    const statement = this.bound(names.statement);
+    if (statement === 'wait' || statement === undefined) return statement;
+    const parameters = new BindParameters(bytes, start, end, () => statement.types);
+    this.output.forward(bytes, start, end);
+    this.enqueueBind(names.portal, statement, parameters);
+    return undefined;
+  }
+
+  /** The first bytes of a Bind too large to be kept, its names among them; says what becomes of it. */
+  bindHead(head: Buffer): 'forward' | 'drop' | 'wait' {
+    const names = decodeBind(head, 0, head.length);
+    const statement = this.bound(names.statement);
+    if (statement === 'wait') return 'wait';
+    if (statement === undefined) return 'drop';
+    this.output.push(head);
+    this.enqueueBind(names.portal, statement, undefined);
+    return 'forward';
+  }
+
+  /** The statement a Bind names. Undefined: the Bind has been refused. */
+  private bound(name: string): Statement | 'wait' | undefined {
+    const found = this.conversation.statements.lookup(name, this.conversation.group);
+    if (found.kind === 'found') return found.value;
+    if (found.kind === 'waiting') return 'wait';
+    // Also where SQL has prepared it: then we do not know what it would do.
+    const what = name === '' ? 'unnamed prepared statement' : `prepared statement "${name}"`;
+    this.refuse(frontend.Bind, errorFields('26000', `${what} does not exist`));
+    return undefined;
+  }
+
+  private enqueueBind(name: string, statement: Statement, parameters: BindParameters | undefined): void {
+    const { conversation } = this;
+    conversation.unflushed = true;
+    conversation.replies.push({
+      kind: 'bind',
+      change: conversation.portals.change(name, newPortal(name !== '', statement, parameters), conversation.group),
+      ...this.common(statement.plan?.withholdsErrors ?? false, undefined),
+    });
+  }
+
+  describe(bytes: Buffer, start: number, end: number): Step {
+    const { conversation } = this;
+    const { group } = conversation;
+    const { of, name } = decodeNamed(bytes, start, end);
+    const names =
+      of === 'statement' ? conversation.statements.lookup(name, group) : conversation.portals.lookup(name, group);
+    if (names.kind === 'waiting') return 'wait';
+    const target = names.kind === 'found' ? names.value : undefined;
+    const portal = target !== undefined && 'statement' in target ? target : undefined;
+    const statement = target !== undefined && !('statement' in target) ? target : undefined;
+    if (target !== undefined) target.describedIn = group;
+    this.output.forward(bytes, start, end);
+    conversation.unflushed = true;
+    const plan = statement?.plan ?? portal?.statement.plan;
+    // A name we do not know may have been given in SQL to a statement whose texts are withheld.
+    const withholds = plan?.withholdsErrors ?? conversation.session.masks;
+    conversation.replies.push({
+      kind: 'describe',
+      statement,
+      portal,
+      simple: false,
+      ...this.common(withholds, undefined),
+    });
+    return undefined;
+  }
+
+  close(bytes: Buffer, start: number, end: number): Step {
+    const { conversation } = this;
+    const { group } = conversation;
+    const { of, name } = decodeNamed(bytes, start, end);
+    const portal = of === 'portal' ? conversation.portals.lookup(name, group) : undefined;
+    if (portal?.kind === 'waiting') return 'wait';
+    this.output.forward(bytes, start, end);
+    conversation.unflushed = true;
+    conversation.replies.push({
+      kind: 'close',
+      statement: of === 'statement' ? conversation.statements.change(name, undefined, group) : undefined,
+      portal: of === 'portal' ? conversation.portals.change(name, undefined, group) : undefined,
+      closes: portal?.kind === 'found' ? portal.value : undefined,
+      ...this.common(false, undefined),
+    });
+    return undefined;
+  }
+
+  execute(bytes: Buffer, start: number, end: number): Step {
+    const { conversation } = this;
+    const { portal: name, maxRows } = decodeExecute(bytes, start, end);
+    const found = conversation.portals.lookup(name, conversation.group);
+    if (found.kind === 'waiting') return 'wait';
+    if (found.kind === 'unknown') {
+      // Also where SQL has declared it: then we do not know whose rows it gives.
+      this.refuse(frontend.Execute, errorFields('34000', `portal "${name}" does not exist`));
+      return undefined;
+    }
+    const portal = found.value;
+    const send = (run: Run) => this.sendExecute(name, portal, run, maxRows, bytes, start, end);
+    // A suspended portal goes on with the run it has.
+    if (portal.run !== undefined && !portal.run.over) {
+      send(portal.run);
+      return undefined;
+    }
+    const { plan } = portal.statement;
+    if (plan === undefined) {
+      send(new Run(undefined, undefined));
+      return undefined;
+    }
+    const opened = plan.open(portal.parameters);
+    const proceed = (ready: Opened): undefined => {
+      if (ready.kind === 'refused') {
+        if (!conversation.skipping) this.refuse(frontend.Execute, refusalFields(ready.refusal));
+      } else {
+        const run = new Run(plan, ready.execution);
+        if (conversation.skipping) run.skip();
+        else send(run);
+      }
+      return undefined;
+    };
+    return isPromise(opened) ? opened.then(proceed) : proceed(opened);
+  }
+
+  private sendExecute(
+    name: string,
+    portal: Portal,
+    run: Run,
+    maxRows: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const { conversation, output } = this;
+    const { statement } = portal;
+    const { plan } = statement;
+    const withholds = plan?.withholdsErrors ?? false;
+    portal.run = run;
+    run.pending += 1;
+    if (conversation.session.masks && this.undescribed(portal)) {
+      output.push(encodeDescribe({ of: 'portal', name }));
+      portal.describedIn = conversation.group;
+      const common = { ...this.common(withholds, undefined), hidden: true };
+      conversation.replies.push({ kind: 'describe', statement: undefined, portal, simple: false, ...common });
+    }
+    const reply: Reply = { kind: 'execute', portal, run, ends: statement.ends, ...this.common(withholds, undefined) };
+    conversation.replies.push(reply);
+    conversation.unflushed = true;
+    if (plan?.barrier || statement.names) this.barrierReply = reply;
+    if (plan?.maxRows === undefined) {
+      output.forward(bytes, start, end);
+      return;
+    }
+    const left = run.limit - run.rows + 1;
+    output.push(encodeExecute(name, maxRows > 0 && maxRows < left ? maxRows : left));
+    output.push(flushFrame);
+    conversation.unflushed = false;
+    run.serial = true;
+    this.serialRun = { reply, run, simple: false };
+  }
+
+  /** Whether the columns of the portal's rows would be unknown when they come. */
+  private undescribed(portal: Portal): boolean {
+    const { group } = this.conversation;
+    const { statement } = portal;
+    if (portal.fields !== undefined || portal.describedIn === group) return false;
+    if (portal.parameters === undefined) return true;
+    return statement.fields === undefined && statement.describedIn !== group;
+  }
+
+  sync(bytes: Buffer, start: number, end: number): Step {
+    const { conversation } = this;
+    this.output.forward(bytes, start, end);
+    // The server ignores it inside COPY FROM STDIN.
+    if (conversation.copyIn !== undefined) conversation.swallowed += 1;
+    else this.enqueueSync();
+    return undefined;
+  }
+
+  flush(bytes: Buffer, start: number, end: number): Step {
+    this.output.forward(bytes, start, end);
+    this.conversation.unflushed = false;
+    return undefined;
+  }
+
+  /** CopyDone and CopyFail. */
+  copyEnd(bytes: Buffer, start: number, end: number): Step {
+    const { conversation } = this;
+    this.output.forward(bytes, start, end);
+    if (conversation.copyIn !== undefined) conversation.copyIn = undefined;
+    else if (conversation.replies.length > 0) {
+      conversation.replies.push({ kind: 'copy-end', ...this.common(false, undefined) });
+    }
+    return undefined;
+  }
+
+  terminate(): Step {
+    this.terminated = true;
+    return undefined;
+  }
+
+  // Entries ---------------------------------------------------------------------------------------------------------------
+
+  private common(withholds: boolean, instead: ErrorFields | undefined) {
+    return { group: this.conversation.group, instead, hidden: false, withholds, done: false };
+  }
+
+  private enqueueSync(): void {
+    const { conversation } = this;
+    conversation.skipping = false;
+    conversation.unflushed = false;
+    conversation.replies.push({ kind: 'sync', ...this.common(false, undefined) });
+    conversation.group += 1;
+  }
+
+  private enqueueQuery(
+    runs: readonly Run[],
+    withholds: boolean,
+    text: string,
+    instead: ErrorFields | undefined,
+  ): Reply {
+    const { conversation } = this;
+    const { statements, portals, group } = conversation;
+    // A simple query drops the unnamed statement and portal ("exec_simple_query").
+    const reply: Reply = {
+      kind: 'query',
+      runs,
+      index: 0,
+      failed: false,
+      ends: endsTransaction.test(text),
+      statement: statements.has('') ? statements.change('', undefined, group) : undefined,
+      portal: portals.has('') ? portals.change('', undefined, group) : undefined,
+      repair: false,
+      ...this.common(withholds, instead),
+    };
+    conversation.replies.push(reply);
+    conversation.unflushed = false;
+    conversation.group += 1;
+    return reply;
+  }
+}
+
+function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
+  return value instanceof Promise;
+}
+
+function decodeTypes(types: Buffer): readonly number[] {
+  if (types.length <= 2) return none;
+  const oids: number[] = [];
+  for (let at = 2; at + 4 <= types.length; at += 4) oids.push(types.readUInt32BE(at));
+  return oids;
+}
+
+const none: readonly number[] = [];
+
+function newStatement(plan: Plan | undefined, text: string, types: readonly number[]): Statement {
+  return {
+    plan,
+    types,
+    fields: undefined,
+    describedIn: 0,
+    formatted: new Map(),
+    ends: endsTransaction.test(text),
+    names: touchesNames.test(text),
+  };
+}
+
+function newPortal(named: boolean, statement: Statement, parameters: BindParameters | undefined): Portal {
+  return { named, statement, parameters, fields: undefined, describedIn: 0, run: undefined };
+}
