@@ -1,0 +1,26 @@
+// The door of the audit room.
+export { AuditError, type AuditErrorCode } from './errors.ts';
+export { newRecordId, newSessionId } from './ids.ts';
+export { inert, inertJson } from './inert.ts';
+export { type Joiner, joiner, type Merged, type MergedEvent, type MergedStatement } from './join.ts';
+export {
+  type Journal,
+  type JournalLog,
+  type JournalOptions,
+  type JournalState,
+  type JournalStatistics,
+  openJournal,
+} from './journal.ts';
+export { type FollowOptions, follow, type JournalEntry, readRecords } from './read.ts';
+export type { AuditRecord, AuditSink, EventRecord, SettledRecord, StatementRecord } from './record.ts';
+export { type RenderOptions, renderJson, renderRecord } from './render.ts';
+export { type TailOptions, tailRecords } from './tail.ts';
+export {
+  type Anchor,
+  type ChainReport,
+  type Problem,
+  type VerifyFrom,
+  type VerifyOptions,
+  type VerifyReport,
+  verifyJournal,
+} from './verify.ts';

@@ -1,0 +1,11 @@
+// The room of the YAML file: loading and checking it, its published schema, and the secrets it names.
+export { ConfigError, type ConfigFault, formatFault, SecretError } from './errors.ts';
+export { type LoadOptions, loadConfig, parseConfig } from './load.ts';
+export { loadMaskKey } from './mask-key.ts';
+export { privateFile } from './private-file.ts';
+export { jsonSchema } from './schema.ts';
+export { Secret } from './secret.ts';
+export { missingSecrets } from './secrets.ts';
+export type * from './types.ts';
+export { type UnavailableSetting, unavailableNames, unavailableSettings } from './unavailable.ts';
+export { type Address, isLoopback, parseDuration } from './values.ts';
