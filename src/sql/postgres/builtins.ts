@@ -1,0 +1,199 @@
+// What the server's own functions do beyond computing from their arguments. Functions of pg_catalog that stand in none of
+// these tables are taken to compute only; test/sql checks the tables against the volatile functions of a real server.
+import type { Flow, Verb } from '../reading.ts';
+
+export interface Effect {
+  readonly verb?: Verb;
+  /** Cannot be seen through: runs SQL text, or hands out what its arguments do not say. */
+  readonly opaque?: string;
+  /** Shows values of tables it does not name. */
+  readonly sideDoor?: string;
+  /** Its arguments end up there. */
+  readonly into?: Extract<Flow['into'], { kind: 'place' }>['what'];
+  /** Changes a setting by name. */
+  readonly setting?: boolean;
+}
+
+const sqlText = 'runs SQL given as text or names';
+const files = 'reads files of the server';
+const largeObjects = 'reads or writes large objects';
+const logical = 'reads the stream of changes of all tables';
+const others = 'shows statements of other sessions';
+
+const groups: readonly (readonly [Effect, string])[] = [
+  [
+    { opaque: sqlText },
+    `query_to_xml query_to_xmlschema query_to_xml_and_xmlschema cursor_to_xml cursor_to_xmlschema table_to_xml table_to_xmlschema
+     table_to_xml_and_xmlschema schema_to_xml schema_to_xmlschema schema_to_xml_and_xmlschema database_to_xml database_to_xmlschema
+     database_to_xml_and_xmlschema ts_stat ts_rewrite`,
+  ],
+  [
+    { opaque: files, verb: 'file' },
+    `pg_read_file pg_read_file_old pg_read_binary_file pg_ls_dir pg_ls_logdir pg_ls_waldir pg_ls_tmpdir pg_ls_archive_statusdir
+     pg_ls_logicalmapdir pg_ls_logicalsnapdir pg_ls_replslotdir pg_ls_summariesdir pg_stat_file pg_current_logfile pg_file_write pg_file_sync
+     pg_file_rename pg_file_unlink pg_logdir_ls pg_show_all_file_settings pg_hba_file_rules pg_ident_file_mappings`,
+  ],
+  [{ opaque: largeObjects, verb: 'file', into: 'file' }, 'lo_import lo_export'],
+  [
+    { opaque: largeObjects, verb: 'admin', into: 'large-object' },
+    'lo_get lo_put lo_from_bytea lo_open lo_close loread lowrite lo_creat lo_create lo_unlink lo_lseek lo_lseek64 lo_tell lo_tell64 lo_truncate lo_truncate64',
+  ],
+  [
+    { opaque: logical, verb: 'admin' },
+    `pg_logical_slot_get_changes pg_logical_slot_peek_changes pg_logical_slot_get_binary_changes pg_logical_slot_peek_binary_changes
+     pg_create_logical_replication_slot pg_create_physical_replication_slot pg_copy_logical_replication_slot pg_copy_physical_replication_slot
+     pg_drop_replication_slot pg_replication_slot_advance pg_sync_replication_slots pg_get_replication_slots pg_wal_replay_pause pg_wal_replay_resume
+     pg_replication_origin_create pg_replication_origin_drop pg_replication_origin_advance pg_replication_origin_session_setup
+     pg_replication_origin_session_reset pg_replication_origin_xact_setup pg_replication_origin_xact_reset pg_available_wal_summaries
+     pg_wal_summary_contents pg_get_wal_summarizer_state`,
+  ],
+  [{ verb: 'admin', into: 'unknown' }, 'pg_logical_emit_message'],
+  [{ verb: 'notify', into: 'notify' }, 'pg_notify'],
+  [{ verb: 'kill' }, 'pg_terminate_backend pg_cancel_backend'],
+  [
+    { verb: 'admin' },
+    `pg_reload_conf pg_rotate_logfile pg_rotate_logfile_old pg_switch_wal pg_create_restore_point pg_backup_start pg_backup_stop pg_start_backup pg_stop_backup
+     pg_promote pg_export_snapshot pg_import_system_collations pg_log_backend_memory_contexts pg_log_standby_snapshot brin_summarize_new_values
+     brin_summarize_range brin_desummarize_range gin_clean_pending_list pg_stat_reset pg_stat_reset_shared pg_stat_reset_single_table_counters
+     pg_stat_reset_single_function_counters pg_stat_reset_slru pg_stat_reset_replication_slot pg_stat_reset_subscription_stats
+     pg_stat_reset_backend_stats pg_stat_clear_snapshot pg_stat_force_next_flush pg_set_relation_stats pg_clear_relation_stats pg_set_attribute_stats
+     pg_clear_attribute_stats pg_restore_relation_stats pg_restore_attribute_stats pg_restore_extended_stats binary_upgrade_set_next_pg_type_oid
+     pg_nextoid pg_stop_making_pinned_objects pg_extension_config_dump pg_get_object_address_internal pg_read_dictionary pg_current_xact_id txid_current`,
+  ],
+  [{ verb: 'nextval' }, 'nextval setval'],
+  [
+    { verb: 'lock' },
+    `pg_advisory_lock pg_advisory_lock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared
+     pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared pg_advisory_unlock pg_advisory_unlock_shared pg_advisory_unlock_all`,
+  ],
+  [{ verb: 'set', setting: true, into: 'setting' }, 'set_config'],
+  [{ sideDoor: others }, 'pg_stat_get_activity pg_stat_get_backend_activity pg_stat_get_progress_info'],
+  [{ sideDoor: 'holds values of columns' }, 'pg_mcv_list_items pg_stats_ext_mcvlist_items'],
+];
+
+export const effects: ReadonlyMap<string, Effect> = new Map(
+  groups.flatMap(([effect, functions]) =>
+    functions
+      .trim()
+      .split(/\s+/)
+      .map((name) => [name, effect] as const),
+  ),
+);
+// Reading the transaction's number writes nothing the client could mean.
+const harmless = new Set([
+  'pg_current_xact_id',
+  'txid_current',
+  'pg_read_dictionary',
+  'pg_get_object_address_internal',
+]);
+export function effectOf(name: string): Effect | undefined {
+  return harmless.has(name) ? undefined : effects.get(name);
+}
+
+/**
+ * Functions that neither fail nor take their time depending on their arguments' values. A column that meets any other
+ * function is an `argument`: whether the call fails, or how long it takes, would tell of its value.
+ */
+export const total: ReadonlySet<string> = new Set(
+  `upper lower initcap length char_length character_length octet_length bit_length md5 sha224 sha256 sha384 sha512 reverse btrim ltrim rtrim trim concat
+   concat_ws replace translate strpos position starts_with split_part left right lpad rpad substr substring overlay ascii quote_literal quote_ident
+   quote_nullable to_hex textcat string_to_array array_to_string regexp_replace regexp_count regexp_like regexp_substr regexp_instr regexp_match
+   format unistr casefold normalize
+   encode convert_to hashtext hashtextextended crc32 crc32c
+   date_part extract age date_trunc to_char make_interval isfinite justify_days justify_hours justify_interval timezone now date
+   abs ceil ceiling floor round trunc sign
+   num_nulls num_nonnulls
+   row_to_json to_json to_jsonb json_build_object json_build_array jsonb_build_object jsonb_build_array json_strip_nulls jsonb_strip_nulls
+   jsonb_pretty json_typeof jsonb_typeof json_extract_path json_extract_path_text jsonb_extract_path jsonb_extract_path_text jsonb_set jsonb_set_lax jsonb_insert
+   jsonb_concat hstore jsonb_path_exists jsonb_path_query_first jsonb_path_query_array
+   array_append array_prepend array_cat array_length array_position array_positions array_remove array_replace array_upper array_lower array_ndims
+   cardinality array_to_json array_dims trim_array
+   pg_typeof pg_column_size xmlelement
+   count sum avg string_agg array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg json_agg_strict jsonb_agg_strict bool_and bool_or every
+   any_value stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp regr_slope regr_intercept regr_count regr_r2
+   min max xmlagg bit_and bit_or bit_xor
+   first_value last_value nth_value lag lead row_number rank dense_rank percent_rank cume_dist ntile
+   mode percentile_cont percentile_disc
+   text varchar bpchar name int8 float8 numeric
+   host family masklen lower_inc upper_inc isempty lower_inf upper_inf
+   to_tsvector
+   digest hmac similarity word_similarity soundex metaphone levenshtein unaccent`
+    .trim()
+    .split(/\s+/),
+);
+/** Of these only the first argument may be a column's value: a bad length, count or pattern fails. */
+export const firstOnly: ReadonlySet<string> = new Set([
+  'substr',
+  'substring',
+  'overlay',
+  'split_part',
+  'regexp_replace',
+  'regexp_count',
+  'regexp_like',
+  'regexp_substr',
+  'regexp_instr',
+  'regexp_match',
+  'lpad',
+  'rpad',
+  'encode',
+  'convert_to',
+  'jsonb_set',
+  'jsonb_set_lax',
+  'jsonb_insert',
+  'nth_value',
+  'round',
+  'trunc',
+  'jsonb_path_exists',
+  'jsonb_path_query_first',
+  'jsonb_path_query_array',
+  'digest',
+  'lag',
+  'lead',
+]);
+/** Of these the first argument must be no column's value: a field, a zone, a format, a position. */
+export const lastOnly: ReadonlySet<string> = new Set([
+  'date_part',
+  'extract',
+  'date_trunc',
+  'timezone',
+  'format',
+  'ntile',
+]);
+/** Casts in the form of functions fail as casts do. */
+export const castLike: ReadonlySet<string> = new Set(['int8', 'float8', 'numeric', 'date']);
+
+/** Window and aggregate functions that hand out one of the values unchanged. */
+export const copying: ReadonlySet<string> = new Set([
+  'first_value',
+  'last_value',
+  'nth_value',
+  'lag',
+  'lead',
+  'any_value',
+]);
+
+/** Relations that show values of tables they do not name, or secrets of the server. */
+export const sideDoorRelations: ReadonlyMap<string, string> = new Map([
+  ['pg_stats', 'holds most common values and histogram bounds of columns'],
+  ['pg_statistic', 'holds most common values and histogram bounds of columns'],
+  ['pg_stats_ext', 'holds most common values of columns'],
+  ['pg_stats_ext_exprs', 'holds most common values of expressions'],
+  ['pg_statistic_ext_data', 'holds most common values of columns'],
+  ['pg_stat_activity', others],
+  ['pg_stat_statements', others],
+  ['pg_stat_statements_info', others],
+  ['pg_prepared_statements', 'shows texts of statements'],
+  ['pg_cursors', 'shows texts of statements'],
+  ['pg_largeobject', 'holds the data of large objects'],
+  ['pg_authid', 'holds password verifiers'],
+  ['pg_shadow', 'holds password verifiers'],
+  ['pg_user_mapping', 'holds credentials of other servers'],
+  ['pg_user_mappings', 'holds credentials of other servers'],
+  ['user_mapping_options', 'holds credentials of other servers'],
+  ['_pg_user_mappings', 'holds credentials of other servers'],
+  ['pg_subscription', 'holds credentials of other servers'],
+  ['pg_hba_file_rules', 'shows the rules of login'],
+  ['pg_ident_file_mappings', 'shows the rules of login'],
+  ['pg_file_settings', 'shows configuration files'],
+  ['pg_replication_slots', 'shows the stream of changes'],
+]);

@@ -1,0 +1,151 @@
+// PostgreSQL's own parser (libpg-query, WebAssembly). A trap leaves its memory in doubt, so a spare instance takes over.
+import createModule from 'libpg-query/wasm/libpg-query.js';
+import type { RawStmt } from './tree.ts';
+
+/** What the grammar says of a text it refuses, as the server would say it. */
+export class GrammarError extends Error {
+  readonly sqlstate: string;
+  /** 1-based character position, where known. */
+  readonly position: number | undefined;
+
+  constructor(message: string, sqlstate: string, position: number | undefined) {
+    super(message);
+    this.name = 'GrammarError';
+    this.sqlstate = sqlstate;
+    this.position = position;
+  }
+}
+
+/** The longest text that is parsed, in UTF-8 bytes. */
+export const maxTextBytes = 16 * 1024 * 1024;
+const tooComplex = 'statement is nested too deeply to be read';
+
+interface Wasm {
+  readonly HEAPU8: Uint8Array;
+  readonly HEAPU32: Uint32Array;
+  _malloc(size: number): number;
+  _free(pointer: number): void;
+  _wasm_parse_query_raw(text: number): number;
+  _wasm_free_parse_result(result: number): void;
+  _wasm_parse_plpgsql(text: number): number;
+  _wasm_free_string(text: number): void;
+}
+
+let current: Wasm | undefined;
+let spare: Wasm | undefined;
+let loading: Promise<void> | undefined;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Loads the parser; every other function here needs it to have been awaited once. */
+export async function loadParser(): Promise<void> {
+  loading ??= instantiate();
+  await loading;
+}
+
+async function instantiate(): Promise<void> {
+  const create = createModule as unknown as (options: object) => Promise<Wasm>;
+  current ??= await create({});
+  spare ??= await create({});
+}
+
+function replace(): void {
+  current = spare;
+  spare = undefined;
+  loading = instantiate().catch(() => {
+    loading = undefined;
+  });
+}
+
+function instance(): Wasm {
+  if (current === undefined) throw new GrammarError('the parser is being restarted; try again', '57P03', undefined);
+  return current;
+}
+
+function copyIn(wasm: Wasm, text: string): number {
+  // At most three bytes for each UTF-16 unit.
+  const room = text.length * 3 + 1;
+  const pointer = wasm._malloc(room);
+  if (pointer === 0) throw new GrammarError('out of memory', '53200', undefined);
+  const { written } = encoder.encodeInto(text, wasm.HEAPU8.subarray(pointer, pointer + room));
+  wasm.HEAPU8[pointer + written] = 0;
+  return pointer;
+}
+
+function copyOut(wasm: Wasm, pointer: number): string {
+  if (pointer === 0) return '';
+  const heap = wasm.HEAPU8;
+  const end = heap.indexOf(0, pointer);
+  return decoder.decode(heap.subarray(pointer, end));
+}
+
+/** Parses a text into its statements. Throws a GrammarError for what the grammar refuses; locations are UTF-8 byte offsets. */
+export function parse(text: string): RawStmt[] {
+  checkText(text);
+  const json = run((wasm) => {
+    const input = copyIn(wasm, text);
+    const result = wasm._wasm_parse_query_raw(input);
+    const at = result >> 2;
+    const error = wasm.HEAPU32[at + 2] ?? 0;
+    let failure: GrammarError | undefined;
+    let tree = '';
+    if (error !== 0) {
+      const message = copyOut(wasm, wasm.HEAPU32[error >> 2] ?? 0);
+      const position = wasm.HEAPU32[(error >> 2) + 4] ?? 0;
+      failure = grammarError(message, position > 0 ? position : undefined);
+    } else {
+      tree = copyOut(wasm, wasm.HEAPU32[at] ?? 0);
+    }
+    wasm._free(input);
+    wasm._wasm_free_parse_result(result);
+    if (failure !== undefined) throw failure;
+    return tree;
+  });
+  try {
+    return (JSON.parse(json) as { stmts?: RawStmt[] }).stmts ?? [];
+  } catch {
+    throw new GrammarError(tooComplex, '54001', undefined);
+  }
+}
+
+/** Parses the CREATE FUNCTION or DO statement of a PL/pgSQL body; the tree is PL/pgSQL's own. */
+export function parsePlpgsql(text: string): unknown {
+  checkText(text);
+  const json = run((wasm) => {
+    const input = copyIn(wasm, text);
+    const result = wasm._wasm_parse_plpgsql(input);
+    const output = copyOut(wasm, result);
+    wasm._free(input);
+    wasm._wasm_free_string(result);
+    return output;
+  });
+  if (!json.startsWith('{')) throw new GrammarError(json, '42601', undefined);
+  return JSON.parse(json);
+}
+
+function run(work: (wasm: Wasm) => string): string {
+  const wasm = instance();
+  try {
+    return work(wasm);
+  } catch (error) {
+    if (error instanceof GrammarError) throw error;
+    // A trap or an exhausted stack: what the instance holds is no longer to be trusted.
+    replace();
+    throw new GrammarError(tooComplex, '54001', undefined);
+  }
+}
+
+function checkText(text: string): void {
+  if (text.length > maxTextBytes || (text.length > maxTextBytes / 3 && Buffer.byteLength(text) > maxTextBytes)) {
+    throw new GrammarError('statement is longer than 16 MB', '54000', undefined);
+  }
+  // The parser reads up to a zero byte; the server would refuse it as an invalid message.
+  if (text.includes('\0'))
+    throw new GrammarError('invalid byte sequence for encoding "UTF8": 0x00', '22021', undefined);
+}
+
+function grammarError(message: string, position: number | undefined): GrammarError {
+  // The grammar's stack is bounded; the server says so with 54001 or 53200.
+  if (message.startsWith('memory exhausted')) return new GrammarError(tooComplex, '54001', position);
+  return new GrammarError(message, '42601', position);
+}

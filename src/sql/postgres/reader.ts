@@ -1,0 +1,333 @@
+// The Postgres reader of one target: its catalog, kept fresh, and the readings shared by all sessions.
+import pg from 'pg';
+import type { ReadResult, SqlReader, SqlSession, TypeInfo } from '../reader.ts';
+import type { ColumnName, StoredValue } from '../reading.ts';
+import { maxCachedText, ReadingCache, type Template } from './cache.ts';
+import { Catalog, type TypeFact } from './catalog.ts';
+import { digestQuery, loadCatalog } from './catalog-load.ts';
+import { columnName } from './finish.ts';
+import { literalEnd, literalStart, literalText, type Shape, scan } from './lexer.ts';
+import { loadParser } from './parser.ts';
+import { byteIndex, type Reading1, readText, type SessionState } from './read.ts';
+import { PostgresSession, type SessionHost } from './session.ts';
+
+export interface PostgresReaderOptions {
+  /** The gateway's own connection to the target. */
+  readonly connect: pg.ClientConfig;
+  /** Functions whose effects the configuration vouches for, `schema.name`. */
+  readonly trustedFunctions: readonly string[];
+  /** How often the catalog is looked at; 30 seconds where left out, 0 for never. */
+  readonly refreshIntervalMs?: number;
+  readonly log?: (message: string) => void;
+  /** A catalog to use as it is, without a connection. */
+  readonly catalog?: Catalog;
+}
+
+/** Connects to the target, reads its catalog, and gives its reader. */
+export async function createPostgresReader(options: PostgresReaderOptions): Promise<SqlReader> {
+  await loadParser();
+  const reader = new PostgresReader(options);
+  await reader.start();
+  return reader;
+}
+
+class PostgresReader implements SqlReader, SessionHost {
+  readonly dialect = 'postgres';
+  catalog: Catalog;
+  private readonly options: PostgresReaderOptions;
+  private readonly trusted: ReadonlySet<string>;
+  private client: pg.Client | undefined;
+  private caches = new Map<string, ReadingCache>();
+  private refreshing: Promise<void> | undefined;
+  private needed = false;
+  private timer: NodeJS.Timeout | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+  private closed = false;
+
+  constructor(options: PostgresReaderOptions) {
+    this.options = options;
+    this.catalog = options.catalog ?? new Catalog();
+    this.trusted = new Set(options.trustedFunctions.map((name) => name.toLowerCase()));
+  }
+
+  async start(): Promise<void> {
+    if (this.options.catalog !== undefined) return;
+    await this.load(true);
+    const interval = this.options.refreshIntervalMs ?? 30_000;
+    if (interval > 0) {
+      this.timer = setInterval(() => void this.look(), interval);
+      this.timer.unref();
+    }
+  }
+
+  session(settings: ReadonlyMap<string, string>): SqlSession {
+    return new PostgresSession(this, settings);
+  }
+
+  column(tableOid: number, attnum: number): ColumnName | undefined {
+    const column = this.catalog.column(tableOid, attnum);
+    return column === undefined ? undefined : columnName(column);
+  }
+
+  columnType(column: ColumnName): number | undefined {
+    const relation = this.catalog.relations.get(column.schema)?.get(column.table);
+    const type = relation?.columns.find((candidate) => candidate.name === column.column)?.type;
+    return type === undefined || type === 0 ? undefined : this.catalog.baseType(type);
+  }
+
+  typeInfo(typeOid: number): TypeInfo | undefined {
+    const fact = this.catalog.types.get(typeOid);
+    return fact === undefined ? undefined : typeInfo(this.catalog, fact);
+  }
+
+  async refresh(): Promise<void> {
+    this.stale();
+    await this.ready();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearInterval(this.timer);
+    const { client } = this;
+    this.client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+
+  // The sessions' side.
+
+  ready(): Promise<void> | undefined {
+    if (this.needed && this.options.catalog === undefined) this.reload();
+    return this.refreshing;
+  }
+
+  stale(): void {
+    this.needed = true;
+  }
+
+  read(state: SessionState, text: string, shared: boolean, defaultPath: readonly string[]): Reading1 {
+    if (!shared || text.length > maxCachedText)
+      return this.trust(readText(this.catalog, state, text, scan(text), defaultPath));
+    const cache = this.cacheOf(state.path);
+    const exact = cache.texts.get(text);
+    if (exact !== undefined) return { result: exact, analyses: [] };
+    const shape = scan(text);
+    if (shape === undefined) return readText(this.catalog, state, text, undefined, defaultPath);
+    if (!shape.several) {
+      const template = cache.shapes.get(shape.key);
+      const result = template?.result === undefined ? undefined : instantiate(template, text, shape);
+      if (result !== undefined) return { result, analyses: [] };
+    }
+    const fresh = this.trust(readText(this.catalog, state, text, shape, defaultPath));
+    this.keep(cache, text, shape, fresh);
+    return fresh;
+  }
+
+  async appeared(names: readonly string[]): Promise<boolean> {
+    if (this.options.catalog !== undefined) return false;
+    const found = await this.ask<{ changed: boolean }>(
+      `select exists (select from pg_class where relname = any($1)) or exists (select from pg_proc where proname = any($1))
+         or exists (select from pg_attribute where attname = any($1) and attnum > 0) as changed`,
+      [names],
+    );
+    if (found?.changed !== true) return false;
+    const before = this.catalog;
+    await this.look();
+    return this.catalog !== before;
+  }
+
+  private cacheOf(path: readonly string[]): ReadingCache {
+    const key = path.join('\u0000');
+    let cache = this.caches.get(key);
+    if (cache === undefined) {
+      if (this.caches.size >= 64) this.caches.clear();
+      cache = new ReadingCache();
+      this.caches.set(key, cache);
+    }
+    return cache;
+  }
+
+  private keep(cache: ReadingCache, text: string, shape: Shape, fresh: Reading1): void {
+    const { result, analyses } = fresh;
+    if (result.kind !== 'read' || analyses.some((analysis) => analysis.missed || analysis.sessionDependent)) return;
+    const [analysis] = analyses;
+    const positioned = result.statements.some((statement) => statement.reading.opaque.length > 0);
+    const sensitive =
+      analyses.length !== 1 ||
+      analysis === undefined ||
+      analysis.literalSensitive ||
+      positioned ||
+      analysis.effects.length > 0;
+    if (!sensitive && analysis !== undefined) {
+      const index = byteIndex(text);
+      const literals = analysis.storedLiterals.map((entry) => literalAt(index(entry.offset), shape.literals));
+      const decodable = literals.every(
+        (at, entry) => at >= 0 && literalText(text, at) === analysis.storedLiterals[entry]?.text,
+      );
+      if (decodable) {
+        cache.shapes.set(shape.key, { result: unpositioned(result, text), literals, stored: analysis.storedLiterals });
+        return;
+      }
+    }
+    cache.texts.set(text, result);
+  }
+
+  /** Drops what the configuration vouches for. */
+  private trust(fresh: Reading1): Reading1 {
+    if (fresh.result.kind !== 'read' || this.trusted.size === 0) return fresh;
+    const statements = fresh.result.statements.map((statement) => {
+      const opaque = statement.reading.opaque.filter(
+        (fact) =>
+          (fact.kind !== 'function' && fact.kind !== 'dynamic-sql') || !this.trusted.has(fact.name.toLowerCase()),
+      );
+      return opaque.length === statement.reading.opaque.length
+        ? statement
+        : { ...statement, reading: Object.freeze({ ...statement.reading, opaque }) };
+    });
+    return { result: { kind: 'read', statements }, analyses: fresh.analyses };
+  }
+
+  // The catalog's side.
+
+  private reload(): void {
+    this.refreshing ??= this.load(false).finally(() => {
+      this.refreshing = undefined;
+    });
+  }
+
+  private async load(first: boolean): Promise<void> {
+    this.needed = false;
+    try {
+      const fresh = await this.exclusive(async (client) => loadCatalog(client));
+      if (fresh.digest === this.catalog.digest && this.catalog.digest !== '') return;
+      this.catalog = fresh;
+      this.caches = new Map();
+    } catch (error) {
+      if (first) throw error;
+      // The old catalog stays in use; what it cannot resolve stays refused.
+      this.needed = true;
+      this.options.log?.(`the catalog could not be read: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** Reads the catalog again if anything in it has changed. */
+  private async look(): Promise<void> {
+    if (this.closed) return;
+    try {
+      const digest = await this.exclusive(async (client) => {
+        await client.query(`set search_path = ''`);
+        const answer = await client.query<{ digest: string }>(`select (${digestQuery}) as digest`);
+        await client.query('reset search_path');
+        return answer.rows[0]?.digest;
+      });
+      if (digest === this.catalog.digest) return;
+      this.reload();
+      await this.refreshing;
+    } catch (error) {
+      this.options.log?.(
+        `the catalog could not be looked at: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  private async ask<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R | undefined> {
+    return this.exclusive(async (client) => (await client.query<R>(text, [...values])).rows[0]);
+  }
+
+  /** One use of the connection at a time; a lost connection is opened again. */
+  private exclusive<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const run = this.queue.then(async () => {
+      const client = await this.connected();
+      return work(client);
+    });
+    this.queue = run.catch(() => undefined);
+    return run;
+  }
+
+  private async connected(): Promise<pg.Client> {
+    if (this.closed) throw new Error('the reader is closed');
+    if (this.client !== undefined) return this.client;
+    const client = new pg.Client({ application_name: 'sallyport catalog', ...this.options.connect });
+    const lost = () => {
+      if (this.client === client) this.client = undefined;
+    };
+    client.on('error', lost);
+    client.on('end', lost);
+    await client.connect();
+    this.client = client;
+    return client;
+  }
+}
+
+function typeInfo(catalog: Catalog, fact: TypeFact): TypeInfo {
+  const kinds = {
+    b: 'base',
+    c: 'composite',
+    d: 'domain',
+    e: 'enum',
+    p: 'pseudo',
+    r: 'range',
+    m: 'multirange',
+  } as const;
+  const kind = fact.kind === 'b' && fact.element !== 0 ? 'array' : kinds[fact.kind];
+  const of = kind === 'domain' ? fact.base : fact.element;
+  const fields =
+    kind === 'composite'
+      ? catalog.relationsByOid.get(fact.relation)?.columns.map((column) => ({ name: column.name, type: column.type }))
+      : undefined;
+  return {
+    name: fact.name,
+    kind,
+    ...(of === 0 ? {} : { of }),
+    ...(kind === 'enum' ? { labels: fact.labels } : {}),
+    ...(fields === undefined ? {} : { fields }),
+    ...(fact.notNull ? { notNull: true } : {}),
+  };
+}
+
+function literalAt(offset: number, count: number): number {
+  for (let at = 0; at < count; at++) if (literalStart(at) === offset) return at;
+  return -1;
+}
+
+/** A shared reading keeps a position only if nothing that varies stands before it. */
+function unpositioned(
+  result: Extract<ReadResult, { kind: 'read' }>,
+  text: string,
+): Extract<ReadResult, { kind: 'read' }> {
+  const varies = Math.min(
+    literalEnd(0) < 0 ? text.length : literalStart(0),
+    ...['--', '/*'].map((mark) => (text.includes(mark) ? text.indexOf(mark) : text.length)),
+  );
+  const statements = result.statements.map((statement) => {
+    if (statement.reading.uses.every((use) => use.position === undefined || use.position <= varies)) return statement;
+    const uses = statement.reading.uses.map((use) => {
+      if (use.position === undefined || use.position <= varies) return use;
+      const { position: _, ...rest } = use;
+      return rest;
+    });
+    return { ...statement, reading: Object.freeze({ ...statement.reading, uses }) };
+  });
+  return { kind: 'read', statements };
+}
+
+/** The reading of another text of the same shape: with that text's bounds and literals. Undefined where a literal needs the parser. */
+function instantiate(template: Template, text: string, shape: Shape): ReadResult | undefined {
+  const statement = template.result?.statements[0];
+  if (statement === undefined) return { kind: 'read', statements: [] };
+  let { reading } = statement;
+  if (template.stored.length > 0) {
+    const texts: string[] = [];
+    for (const at of template.literals) {
+      const found = literalText(text, at);
+      if (found === undefined) return undefined;
+      texts.push(found);
+    }
+    const stores = reading.stores.filter((entry) => entry.value.kind !== 'text');
+    template.stored.forEach((entry, at) => {
+      const value: StoredValue['value'] = { kind: 'text', text: texts[at] ?? '' };
+      stores.push({ column: columnName(entry.column), value });
+    });
+    reading = Object.freeze({ ...reading, stores });
+  }
+  return { kind: 'read', statements: [{ reading, start: shape.start, end: shape.end, barrier: statement.barrier }] };
+}
