@@ -3,3 +3,4 @@ export { describeReading } from './describe.ts';
 export { createPostgresReader, type PostgresReaderOptions } from './postgres/reader.ts';
 export type * from './reader.ts';
 export * from './reading.ts';
+export { withoutLiterals } from './redact.ts';

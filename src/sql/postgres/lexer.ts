@@ -2,8 +2,8 @@
 // only in literals and comments share one reading. Assumes standard_conforming_strings, which no session may turn off.
 
 /** What stands in a shape for a string and for a number; neither character can stand there in a text that parses. */
-const stringMark = '\u0001';
-const numberMark = '\u0002';
+export const stringMark = '\u0001';
+export const numberMark = '\u0002';
 
 export interface Shape {
   /** The text without its literals and comments. */
@@ -153,7 +153,7 @@ export function scan(text: string): Shape | undefined {
     last = at;
   }
   key += text.slice(copied);
-  return { key, start: first < 0 ? 0 : first, end: first < 0 ? length : last, several, literals: count };
+  return { key, start: Math.max(first, 0), end: first < 0 ? length : last, several, literals: count };
 }
 
 function quoteEnd(text: string, from: number, quote: number): number {

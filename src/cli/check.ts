@@ -1,0 +1,17 @@
+// `sallyport check`: is the file right?
+import { loadOrFail } from './config.ts';
+
+/** Prints one line when the file is right; otherwise file:line:column and what was expected, with exit code 1. */
+export async function check(file: string): Promise<void> {
+  const config = await loadOrFail(file);
+  if (config === undefined) return;
+  const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
+  process.stdout.write(
+    `${file}: ${[
+      count(config.targets.size, 'target'),
+      count(config.roles.length, 'role'),
+      count(config.rules.length, 'rule'),
+      count(config.masks.length, 'mask'),
+    ].join(', ')}: good\n`,
+  );
+}

@@ -1,0 +1,28 @@
+// `sallyport demo`: hands the demo the product as the other commands start and ask it.
+import { readRecords } from '../audit/index.ts';
+import { loadConfig } from '../config/index.ts';
+import { runDemo } from '../demo/index.ts';
+import { createLog } from '../gateway/log.ts';
+import { startGateway } from '../gateway.ts';
+import { issueLocalToken } from '../identity/index.ts';
+
+/** Runs the demo; the exit code is 0 only when every step happened. */
+export async function demo(once: boolean): Promise<void> {
+  process.exitCode = await runDemo({
+    once,
+    out: process.stdout,
+    async startGateway(path) {
+      const gateway = await startGateway(await loadConfig(path), createLog('warn'));
+      if (gateway.postgres === undefined) throw new Error('the demo listens for Postgres');
+      return { postgres: gateway.postgres, close: () => gateway.drain(0) };
+    },
+    async issueToken(path, { subject, groups, ttlSeconds }) {
+      return issueLocalToken(await loadConfig(path), { sub: subject, groups, ttlMs: ttlSeconds * 1000 });
+    },
+    async readRecords(path) {
+      const records = [];
+      for await (const { record } of readRecords((await loadConfig(path)).audit.journal)) records.push(record);
+      return records;
+    },
+  });
+}

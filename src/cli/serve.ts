@@ -1,0 +1,41 @@
+// `sallyport serve`: the gateway as a process. SIGTERM and SIGINT drain, SIGHUP reloads the file.
+import { type Config, loadConfig } from '../config/index.ts';
+import { createLog } from '../gateway/log.ts';
+import { startGateway } from '../gateway.ts';
+import { loadOrFail } from './config.ts';
+
+/** Prints one line `ready` with the addresses on stdout once every listener accepts. */
+export async function serve(file: string): Promise<void> {
+  const config = await loadOrFail(file);
+  if (config === undefined) return;
+  const log = createLog();
+  const gateway = await startGateway(config, log);
+  process.stdout.write(`ready ${addresses(gateway).join(' ')}\n`);
+
+  process.on('SIGHUP', () => {
+    loadConfig(file)
+      .then((fresh: Config) => gateway.reload(fresh))
+      .catch((cause: unknown) => log.error({ err: cause }, 'the new configuration is not taken; the old one stays'));
+  });
+  let draining = false;
+  const drain = (signal: NodeJS.Signals) => {
+    // A second signal means now.
+    if (draining) process.exit(130);
+    draining = true;
+    log.info({ signal, sessions: gateway.sessions.size }, 'draining');
+    gateway.drain(config.limits.drainTimeoutMs).then(
+      () => process.exit(0),
+      (cause: unknown) => {
+        log.error({ err: cause }, 'the drain failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', drain);
+  process.on('SIGINT', drain);
+}
+
+function addresses(gateway: Awaited<ReturnType<typeof startGateway>>): string[] {
+  const { postgres } = gateway;
+  return postgres === undefined ? [] : [`postgres=${postgres.host}:${postgres.port}`];
+}

@@ -1,0 +1,268 @@
+// One admitted client connection as the protocol sees it: texts in, judgements out, every step recorded.
+import type {
+  Arrival,
+  GateSession,
+  Judgement,
+  MaybePromise,
+  RecordId,
+  Refusal,
+  SessionId,
+  Upstream,
+} from '../../protocols/gate.ts';
+import { type AuditSink, newRecordId, type StatementRecord } from '../audit/index.ts';
+import type { Identity } from '../identity/index.ts';
+import type { MaskKey } from '../masking/index.ts';
+import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
+import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
+import { withoutLiterals } from '../sql/index.ts';
+import { type AllowedStatement, StatementPlan } from './plan.ts';
+import { refusalOf } from './refusals.ts';
+import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
+
+export interface SessionParts {
+  readonly id: SessionId;
+  readonly identity: Identity;
+  readonly client: string;
+  readonly upstream: Upstream;
+  readonly reader: SqlReader;
+  readonly sql: SqlSession;
+  /** The roles the identity holds now; asked again for each text, since hours and grants pass. */
+  readonly policy: () => SessionPolicy | Refusal;
+  readonly maskKey: MaskKey;
+  readonly audit: AuditSink;
+  /** Wall clock in ms. */
+  readonly now: () => number;
+  readonly onDisagreement?: (text: string, reading: Reading) => void;
+  readonly ended: (session: Session) => void;
+}
+
+/** Implements the gate's session. The room-crossing happens here: sql reads, policy judges, audit records, masking plans. */
+export class Session implements GateSession {
+  readonly id: SessionId;
+  readonly upstream: Upstream;
+  readonly parts: SessionParts;
+  readonly stem: TagStem;
+  readonly started: number;
+  #end: ((refusal: Refusal) => void) | undefined;
+  #ending: Refusal | undefined;
+  /** Verdicts by reading: readings are shared by all runs of a shape, and a verdict depends on nothing else. */
+  #verdicts = new WeakMap<Reading, Verdict>();
+  #judgedUnder: SessionPolicy | undefined;
+
+  constructor(parts: SessionParts) {
+    this.id = parts.id;
+    this.upstream = parts.upstream;
+    this.parts = parts;
+    this.stem = tagStem(parts.identity.name, parts.identity.issuer, parts.id);
+    this.started = parts.now();
+  }
+
+  get masks(): boolean {
+    const policy = this.parts.policy();
+    return policy.kind === 'session' && policy.masksApply;
+  }
+
+  judge(text: string, arrival: Arrival): MaybePromise<Judgement> {
+    const read = this.parts.sql.read(text);
+    return read instanceof Promise
+      ? read.then((result) => this.#decide(text, result, arrival))
+      : this.#decide(text, read, arrival);
+  }
+
+  #decide(text: string, read: ReadResult, arrival: Arrival): MaybePromise<Judgement> {
+    if (read.kind === 'unreadable') {
+      const refusal: Refusal = {
+        kind: 'syntax',
+        rule: 'unreadable',
+        message: read.message,
+        sqlstate: read.sqlstate,
+        ...(read.position === undefined ? {} : { position: read.position }),
+      };
+      return this.#denied(text, undefined, refusal, undefined);
+    }
+    if (read.kind === 'forbidden') {
+      return this.#denied(
+        text,
+        undefined,
+        {
+          kind: 'policy',
+          rule: read.rule,
+          message: `sallyport: denied by rule "${read.rule}": ${read.message}`,
+          hint: read.hint,
+        },
+        undefined,
+      );
+    }
+    const allowed: AllowedStatement[] = [];
+    for (const statement of read.statements) {
+      const verdict = this.verdict(statement.reading);
+      if ('refusal' in verdict) return this.#denied(text, statement, verdict.refusal, undefined);
+      if (verdict.kind !== 'allow') return this.#denied(text, statement, refusalOf(verdict), verdict);
+      if (
+        verdict.statementTimeoutMs !== undefined &&
+        statement.reading.settings.some(({ name }) => name === 'statement_timeout')
+      ) {
+        return this.#denied(text, statement, timeoutIsFixed, undefined);
+      }
+      allowed.push({ statement, verdict, record: newRecordId(), text: textOf(text, read.statements, statement) });
+    }
+    // A text without a statement (empty, or only a comment) has no plan and still carries a tag: the server answers it as empty.
+    const first = allowed[0]?.record ?? newRecordId();
+    const epoch = this.parts.sql.epoch;
+    const plans = allowed.map((each, index) => new StatementPlan(this, each, { text, epoch, index, arrival }));
+    return { kind: 'allow', text: tagged(text, this.stem, first), plans };
+  }
+
+  /** The verdict on a reading under the roles held now. */
+  verdict(reading: Reading): Verdict | { readonly refusal: Refusal } {
+    const policy = this.parts.policy();
+    if (policy.kind !== 'session') return { refusal: policy };
+    if (policy !== this.#judgedUnder) {
+      this.#judgedUnder = policy;
+      this.#verdicts = new WeakMap();
+    }
+    const known = this.#verdicts.get(reading);
+    if (known !== undefined) return known;
+    const verdict = judge(policy, reading);
+    this.#verdicts.set(reading, verdict);
+    return verdict;
+  }
+
+  #denied(
+    text: string,
+    statement: ReadStatement | undefined,
+    refusal: Refusal,
+    verdict: Exclude<Verdict, { kind: 'allow' }> | undefined,
+  ): MaybePromise<Judgement> {
+    const record = newRecordId();
+    const written = this.record(record, text, statement, {
+      verdict: verdict?.kind ?? 'deny',
+      rule: refusal.rule,
+      reason: refusal.message,
+      role: verdict?.role,
+      masked: [],
+      wouldBe: (verdict?.wouldBe ?? []).map(({ rule }) => rule),
+      prepared: undefined,
+    });
+    const denied: Judgement = {
+      kind: 'deny',
+      refusal: refusal.kind === 'syntax' ? refusal : { ...refusal, detail: `record ${record}` },
+    };
+    if (!(written instanceof Promise)) return denied;
+    // A refusal stands whether or not its record could be kept.
+    return written.then(
+      () => denied,
+      () => denied,
+    );
+  }
+
+  /** Writes the opening record of a statement. Throws or rejects when the record cannot be kept. */
+  record(
+    record: RecordId,
+    text: string,
+    statement: ReadStatement | undefined,
+    decided: Pick<StatementRecord, 'verdict' | 'rule' | 'reason' | 'role' | 'masked' | 'wouldBe' | 'prepared'>,
+  ): void | Promise<void> {
+    const { identity, audit, client, now } = this.parts;
+    const reading = statement?.reading;
+    return audit.append({
+      event: 'statement',
+      time: new Date(now()).toISOString(),
+      record,
+      session: this.id,
+      identity: identity.name,
+      issuer: identity.issuer,
+      groups: identity.groups,
+      target: this.upstream.target,
+      client,
+      text: this.#recordedText(text, reading),
+      fingerprint: reading?.fingerprint ?? '',
+      verbs: reading?.verbs ?? [],
+      tables:
+        reading === undefined
+          ? []
+          : [...new Set(reading.tables.map(({ schema, table }) => (schema === '' ? table : `${schema}.${table}`)))],
+      columns:
+        reading === undefined ? [] : reading.columns.map(({ schema, table, column }) => `${schema}.${table}.${column}`),
+      imitatesTag: imitatesTag(text),
+      ...decided,
+    });
+  }
+
+  /** No literal that may be a masked value, a password or a key stays in a record. */
+  #recordedText(text: string, reading: Reading | undefined): string {
+    if (reading !== undefined && !secretWords.test(text)) {
+      const policy = this.parts.policy();
+      if (
+        policy.kind === 'session' &&
+        (!policy.masksApply || !reading.columns.some((column) => policy.maskFor(column) !== undefined))
+      )
+        return text;
+    }
+    return withoutLiterals(text, this.parts.reader.dialect);
+  }
+
+  parameter(name: string, value: string): Refusal | undefined {
+    const why = this.parts.sql.parameter(name, value);
+    if (why === undefined) return undefined;
+    return {
+      kind: 'policy',
+      rule: 'unsafe-setting',
+      message: `sallyport: denied by rule "unsafe-setting": ${why}`,
+      hint: 'The session ends since its statements can no longer be read as the server reads them. Reset the setting on the role or database.',
+    };
+  }
+
+  transaction(status: 'I' | 'T' | 'E'): void {
+    this.parts.sql.transaction(status);
+  }
+
+  onEnd(listener: (refusal: Refusal) => void): void {
+    this.#end = listener;
+    if (this.#ending !== undefined) listener(this.#ending);
+  }
+
+  /** Ends the session from the gateway's side: the client gets the refusal as its last message. */
+  terminate(refusal: Refusal): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = refusal;
+    this.#end?.(refusal);
+  }
+
+  end(cause: string): void {
+    const { identity, audit, client, now } = this.parts;
+    this.parts.ended(this);
+    try {
+      const written = audit.append({
+        event: 'session-end',
+        time: new Date(now()).toISOString(),
+        record: newRecordId(),
+        session: this.id,
+        identity: identity.name,
+        issuer: identity.issuer,
+        groups: identity.groups,
+        target: this.upstream.target,
+        client,
+        message: cause,
+        details: { ms: now() - this.started },
+      });
+      if (written instanceof Promise) written.catch(() => undefined);
+    } catch {
+      // The session is over already; the journal reports its own failure.
+    }
+  }
+}
+
+const timeoutIsFixed: Refusal = {
+  kind: 'policy',
+  rule: 'statement-timeout',
+  message: 'sallyport: denied by rule "statement-timeout": SET statement_timeout',
+  hint: 'The role of this identity limits how long a statement may run.',
+};
+
+const secretWords = /password|identified|secret|credential|conninfo|encrypted|token|private key/i;
+
+/** The part of a text of several statements that is this one's; the whole text where there is only one. */
+function textOf(text: string, all: readonly ReadStatement[], one: ReadStatement): string {
+  return all.length === 1 ? text : text.slice(one.start, one.end).trim();
+}

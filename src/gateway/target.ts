@@ -1,0 +1,117 @@
+// What the gateway keeps for each target: its reader (opened when first needed), its policy and its mask key.
+import { readFileSync } from 'node:fs';
+import type { Upstream, UpstreamTls } from '../../protocols/gate.ts';
+import type { Config, TargetConfig } from '../config/index.ts';
+import { type MaskKey, maskKey } from '../masking/index.ts';
+import { compilePolicy, type TargetPolicy } from '../policy/index.ts';
+import { createPostgresReader, type SqlReader } from '../sql/index.ts';
+import type { Log } from './log.ts';
+
+export class Target {
+  readonly name: string;
+  readonly config: TargetConfig;
+  readonly policy: TargetPolicy;
+  readonly maskKey: MaskKey;
+  readonly #log: Log;
+  #reader: Promise<SqlReader> | undefined;
+  #sessions = 0;
+  #retired = false;
+
+  constructor(target: TargetConfig, config: Config, secret: Buffer, log: Log) {
+    this.name = target.name;
+    this.config = target;
+    this.policy = compilePolicy(config, target.name);
+    this.maskKey = maskKey(secret, target.name);
+    this.#log = log;
+  }
+
+  /** The reader with its catalog. Rejects while the target cannot be reached; the next call tries anew. */
+  reader(): Promise<SqlReader> {
+    this.#reader ??= this.#open().catch((cause: unknown) => {
+      this.#reader = undefined;
+      throw cause;
+    });
+    return this.#reader;
+  }
+
+  async #open(): Promise<SqlReader> {
+    const { host, port, database, user } = this.config;
+    return createPostgresReader({
+      connect: {
+        host,
+        port,
+        database,
+        user,
+        password: this.config.password?.reveal(),
+        ssl: pgTls(this.tls(), host),
+        application_name: 'sallyport:catalog',
+      },
+      trustedFunctions: this.config.trustedFunctions,
+      refreshIntervalMs: this.config.catalogRefreshMs,
+      log: (message) => this.#log.info({ target: this.name }, message),
+    });
+  }
+
+  tls(): UpstreamTls {
+    const { mode, ca, cert, key } = this.config.tls;
+    return {
+      mode,
+      ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+      ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
+      ...(key === undefined ? {} : { key: readFileSync(key) }),
+    };
+  }
+
+  /** Where and as whom a session of this target connects. */
+  upstream(parameters: ReadonlyMap<string, string>): Upstream {
+    const { host, port, database, user } = this.config;
+    return {
+      target: this.name,
+      host,
+      port,
+      database,
+      user,
+      password: this.config.password?.reveal(),
+      tls: this.tls(),
+      parameters,
+    };
+  }
+
+  /** A session uses the reader until `release`. */
+  use(): void {
+    this.#sessions++;
+  }
+
+  release(): void {
+    this.#sessions--;
+    if (this.#retired && this.#sessions === 0) void this.close();
+  }
+
+  /** A reload has replaced this target: its reader closes behind the last session that uses it. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#sessions === 0) void this.close();
+  }
+
+  async close(): Promise<void> {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    await reader?.then(
+      (open) => open.close(),
+      () => undefined,
+    );
+  }
+}
+
+/** node-postgres' form of the TLS modes. */
+function pgTls(tls: UpstreamTls, host: string) {
+  if (tls.mode === 'disable') return false;
+  return {
+    rejectUnauthorized: tls.mode !== 'require',
+    servername: host,
+    ...(tls.mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+  };
+}

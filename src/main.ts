@@ -1,0 +1,88 @@
+// The command line of Sallyport: names, options and help; the work is done in the rooms behind it.
+import { Command } from 'commander';
+import { fail } from './cli/output.ts';
+import { version } from './cli/version.ts';
+
+const program = new Command('sallyport')
+  .description(
+    'The guarded door in front of your databases: identity on the wire, statements judged, rows masked, everything on record.',
+  )
+  .version(version())
+  .showHelpAfterError();
+
+const configOption = ['-c, --config <file>', 'the configuration file'] as const;
+
+program
+  .command('serve')
+  .description('run the gateway')
+  .requiredOption(...configOption)
+  .action(async (options: { config: string }) => (await import('./cli/serve.ts')).serve(options.config));
+
+program
+  .command('check')
+  .description('validate a configuration file; exit 1 with file:line:column and the reason')
+  .requiredOption(...configOption)
+  .action(async (options: { config: string }) => (await import('./cli/check.ts')).check(options.config));
+
+program
+  .command('explain')
+  .description('reading, verdict and masks of a statement, without running it; exit 0 allow, 3 hold, 4 deny')
+  .requiredOption(...configOption)
+  .requiredOption('--target <name>', 'the target the statement is meant for')
+  .requiredOption('--groups <names>', 'the groups of the identity, separated by commas', list)
+  .option('--json', 'print one JSON object')
+  .argument('<sql>', 'the statement')
+  .action(async (sql: string, options: { config: string; target: string; groups: string[]; json?: boolean }) =>
+    (await import('./cli/explain.ts')).explain(sql, { ...options, json: options.json === true }),
+  );
+
+program
+  .command('token')
+  .description('a token from the local issuer of the file, for development')
+  .requiredOption(...configOption)
+  .requiredOption('--sub <name>', 'the machine the token is for')
+  .requiredOption('--groups <names>', 'its groups, separated by commas', list)
+  .option('--ttl <duration>', 'how long it is good for', '15m')
+  .action(async (options: { config: string; sub: string; groups: string[]; ttl: string }) =>
+    (await import('./cli/token.ts')).token(options),
+  );
+
+const audit = program.command('audit').description('the records');
+audit
+  .command('tail')
+  .description('the latest records, and those that follow')
+  .requiredOption(...configOption)
+  .option('-n, --lines <count>', 'how many of the latest to begin with', '20')
+  .option('--no-follow', 'end after the latest')
+  .option('--json', 'one JSON object a line')
+  .action(async (options: { config: string; lines: string; follow: boolean; json?: boolean }) =>
+    (await import('./cli/audit.ts')).tail({ ...options, json: options.json === true }),
+  );
+
+program
+  .command('demo')
+  .description('the whole product on an embedded PostgreSQL, with a scripted agent')
+  .option('--once', 'end after the script, with 0 if every step happened')
+  .action(async (options: { once?: boolean }) => (await import('./cli/demo.ts')).demo(options.once === true));
+
+for (const [name, why] of [
+  ['login', 'short-lived credentials'],
+  ['approvals', 'held statements and approvals'],
+  ['grants', 'time-limited grants'],
+  ['scan', 'scanning a database for columns to mask'],
+] as const) {
+  program
+    .command(name, { hidden: true })
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => fail(`sallyport ${name}: not available yet (${why})`));
+}
+
+function list(value: string): string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+await program.parseAsync();
