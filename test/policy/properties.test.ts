@@ -124,7 +124,7 @@ describe('for every policy and every reading', () => {
         const after = judge(session({ roles, rules: named(insert(rules, at, extra)), masks }), statement);
         expect(rank[after.kind]).toBeGreaterThanOrEqual(rank[before.kind]);
       }),
-      { numRuns: 2000 },
+      { numRuns: 300 },
     );
   });
 
@@ -138,7 +138,7 @@ describe('for every policy and every reading', () => {
         );
         expect(after.kind).toBe(before.kind);
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 
@@ -154,7 +154,7 @@ describe('for every policy and every reading', () => {
           if (!open) expect(after[index]).toBe(false);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 300 },
     );
   });
 
@@ -171,7 +171,7 @@ describe('for every policy and every reading', () => {
           }
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 300 },
     );
   });
 
@@ -188,7 +188,7 @@ describe('for every policy and every reading', () => {
         const names = verdict.wouldBe.map((decision) => decision.rule);
         for (const { decision } of findings(strict, statement)) expect(names).toContain(decision.rule);
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 
@@ -198,7 +198,7 @@ describe('for every policy and every reading', () => {
         const current = session({ roles, rules: named(rules), masks });
         expect(judge(current, statement)).toEqual(judge(current, statement));
       }),
-      { numRuns: 200 },
+      { numRuns: 50 },
     );
   });
 });
