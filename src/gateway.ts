@@ -38,6 +38,9 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
   const journal = await openJournal({
     directory: initial.audit.journal,
     durable: initial.audit.durable,
+    segmentBytes: initial.audit.rotation.bytes,
+    retentionDays: initial.audit.retentionMs === undefined ? undefined : initial.audit.retentionMs / 86_400_000,
+    compress: initial.audit.compress,
     log,
   });
   let setup = await prepare(initial, log);
@@ -52,7 +55,12 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     gate,
     logger: log,
     ...(tls === undefined ? {} : { tls: certificate(tls.cert, tls.key) }),
-    limits: { loginMs: initial.limits.loginTimeoutMs, maxUnauthenticated: initial.limits.unauthenticated },
+    limits: {
+      loginMs: initial.limits.loginTimeoutMs,
+      maxUnauthenticated: initial.limits.unauthenticated,
+      connectMs: Math.max(...[...initial.targets.values()].map(({ connectTimeoutMs }) => connectTimeoutMs)),
+      maxStatementBytes: Math.max(...[...initial.targets.values()].map(({ maxStatementBytes }) => maxStatementBytes)),
+    },
   });
   const server =
     initial.listen.postgres === undefined
@@ -181,6 +189,8 @@ async function enter(
   const first = policy();
   if (first.kind !== 'session')
     return refused(journal, hello, identity, { ...first, kind: 'login', sqlstate: '28000' });
+  const full = sessionLimit(setup.config, sessions, identity);
+  if (full !== undefined) return refused(journal, hello, identity, full);
   const reader = await target.reader().catch((cause: unknown) => {
     log.error({ err: cause, target: target.name }, 'the target cannot be reached');
     return undefined;
@@ -204,6 +214,7 @@ async function enter(
     sql: reader.session(new Map()),
     policy,
     maskKey: target.maskKey,
+    maxStatementBytes: target.config.maxStatementBytes,
     audit: journal,
     now: Date.now,
     ended(session) {
@@ -229,6 +240,7 @@ async function enter(
     },
   });
   sessions.add(session);
+  session.endAt(identity.expiresAt * 1000 + setup.config.identity.graceMs);
   target.use();
   return { kind: 'admitted', session };
 }
@@ -267,6 +279,23 @@ function upstreamParameters(
   const timeout = longestTimeout(policy);
   if (timeout !== undefined) parameters.set('statement_timeout', String(timeout));
   return parameters;
+}
+
+/** A refusal when one more session would be too many, for the gateway or for this identity. */
+function sessionLimit(config: Config, sessions: ReadonlySet<Session>, identity: Identity): Refusal | undefined {
+  const { sessions: most, sessionsPerIdentity } = config.limits;
+  let own = 0;
+  for (const { parts } of sessions) {
+    if (parts.identity.issuer === identity.issuer && parts.identity.subject === identity.subject) own++;
+  }
+  const perIdentity = sessionsPerIdentity !== undefined && own >= sessionsPerIdentity;
+  if (sessions.size < most && !perIdentity) return undefined;
+  return {
+    kind: 'unavailable',
+    rule: perIdentity ? 'sessions-per-identity' : 'sessions',
+    message: `sallyport: login refused by rule "${perIdentity ? 'sessions-per-identity' : 'sessions'}": too many sessions are open`,
+    hint: 'Close a session, or wait until one ends.',
+  };
 }
 
 /** Every role has a limit: the longest is the session's. A role without one leaves the server's own. */

@@ -24,6 +24,10 @@ export const unavailableSettings: readonly UnavailableSetting[] = [
   { path: 'identity.saml' },
   { path: 'credentials' },
   { path: 'loop-breaker' },
+  { path: 'workers' },
+  { path: 'limits.idle-timeout' },
+  { path: 'audit.rotation.age' },
+  { path: 'second-reader', values: ['enforce'] },
   { path: 'notifications' },
   { path: 'audit.export' },
 ];

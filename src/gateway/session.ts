@@ -29,6 +29,7 @@ export interface SessionParts {
   /** The roles the identity holds now; asked again for each text, since hours and grants pass. */
   readonly policy: () => SessionPolicy | Refusal;
   readonly maskKey: MaskKey;
+  readonly maxStatementBytes: number;
   readonly audit: AuditSink;
   /** Wall clock in ms. */
   readonly now: () => number;
@@ -45,6 +46,7 @@ export class Session implements GateSession {
   readonly started: number;
   #end: ((refusal: Refusal) => void) | undefined;
   #ending: Refusal | undefined;
+  #expiry: NodeJS.Timeout | undefined;
   /** Verdicts by reading: readings are shared by all runs of a shape, and a verdict depends on nothing else. */
   #verdicts = new WeakMap<Reading, Verdict>();
   #judgedUnder: SessionPolicy | undefined;
@@ -63,6 +65,14 @@ export class Session implements GateSession {
   }
 
   judge(text: string, arrival: Arrival): MaybePromise<Judgement> {
+    if (text.length > this.parts.maxStatementBytes || Buffer.byteLength(text) > this.parts.maxStatementBytes) {
+      return this.#denied(
+        `(a text of ${text.length} characters)`,
+        undefined,
+        tooLong(this.parts.maxStatementBytes),
+        undefined,
+      );
+    }
     const read = this.parts.sql.read(text);
     return read instanceof Promise
       ? read.then((result) => this.#decide(text, result, arrival))
@@ -123,7 +133,7 @@ export class Session implements GateSession {
     }
     const known = this.#verdicts.get(reading);
     if (known !== undefined) return known;
-    const verdict = judge(policy, reading);
+    const verdict = judge(policy, reading, this.parts.reader);
     this.#verdicts.set(reading, verdict);
     return verdict;
   }
@@ -229,7 +239,19 @@ export class Session implements GateSession {
     this.#end?.(refusal);
   }
 
+  /** Ends the session with its identity: at this time, in ms since the epoch. */
+  endAt(time: number): void {
+    // Timers hold 2^31 ms at most; a longer wait is taken in parts.
+    const wait = Math.max(0, time - this.parts.now());
+    this.#expiry = setTimeout(
+      () => (wait > longestTimer ? this.endAt(time) : this.terminate(expired)),
+      Math.min(wait, longestTimer),
+    );
+    this.#expiry.unref();
+  }
+
   end(cause: string): void {
+    clearTimeout(this.#expiry);
     const { identity, audit, client, now } = this.parts;
     this.parts.ended(this);
     try {
@@ -251,6 +273,24 @@ export class Session implements GateSession {
       // The session is over already; the journal reports its own failure.
     }
   }
+}
+
+const longestTimer = 2 ** 31 - 1;
+
+const expired: Refusal = {
+  kind: 'login',
+  rule: 'expired',
+  message: 'sallyport: the session ends since its token has expired',
+  hint: 'Connect again with a new token.',
+};
+
+function tooLong(most: number): Refusal {
+  return {
+    kind: 'limit',
+    rule: 'max-statement-bytes',
+    message: `sallyport: denied by rule "max-statement-bytes": the statement is longer than ${most} bytes`,
+    hint: 'Send it in parts, or load data with COPY.',
+  };
 }
 
 const timeoutIsFixed: Refusal = {

@@ -45,6 +45,7 @@ export class Target {
         password: this.config.password?.reveal(),
         ssl: pgTls(this.tls(), host),
         application_name: 'sallyport:catalog',
+        connectionTimeoutMillis: this.config.connectTimeoutMs,
       },
       trustedFunctions: this.config.trustedFunctions,
       refreshIntervalMs: this.config.catalogRefreshMs,

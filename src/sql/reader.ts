@@ -9,6 +9,8 @@ export interface SqlReader {
   session(settings: ReadonlyMap<string, string>): SqlSession;
   /** The catalog's word on a result column the server names (Postgres: table oid and attnum). The second witness. */
   column(tableOid: number, attnum: number): ColumnName | undefined;
+  /** The columns of a table as the catalog has it; undefined where it has none of that name. */
+  columns(schema: string, table: string): readonly string[] | undefined;
   /** The declared type of a column: type oid for Postgres (base type of a domain), wire type byte for MySQL. Undefined when not known. */
   columnType(column: ColumnName): number | undefined;
   /** Type facts for masks: element type of an array, base type of a domain, label set of an enum... Undefined for plain types. */

@@ -69,6 +69,13 @@ class PostgresReader implements SqlReader, SessionHost {
     return column === undefined ? undefined : columnName(column);
   }
 
+  columns(schema: string, table: string): readonly string[] | undefined {
+    return this.catalog.relations
+      .get(schema)
+      ?.get(table)
+      ?.columns.map(({ name }) => name);
+  }
+
   columnType(column: ColumnName): number | undefined {
     const relation = this.catalog.relations.get(column.schema)?.get(column.table);
     const type = relation?.columns.find((candidate) => candidate.name === column.column)?.type;
