@@ -3,3 +3,4 @@ export { describeReading } from './describe.ts';
 export { createPostgresReader, type PostgresReaderOptions } from './postgres/reader.ts';
 export type * from './reader.ts';
 export * from './reading.ts';
+export { compare, type Disagreement } from './second.ts';

@@ -19,25 +19,37 @@ const fixture = (name: string) => readFileSync(new URL(`../../fixtures/${name}`,
 const attacks = JSON.parse(fixture('adversary/postgres.json')) as Case[];
 const ordinary = JSON.parse(fixture('ordinary/postgres.json')) as Case[];
 
-const columns = [
-  'ssn',
-  'email',
-  'card_number',
-  'birth_date',
-  'salary',
-  'secret',
-  'iban',
-  'body',
-].map((name) => `*.*.*.${name}`);
+const columns = ['ssn', 'email', 'card_number', 'birth_date', 'salary', 'secret', 'iban', 'body'].map(
+  (name) => `*.*.*.${name}`,
+);
 const policy: SessionPolicy = sessionWith({
   roles: [{ name: 'all', groups: ['crew'], targets: ['shop'], allow: ['read', 'write', 'ddl', 'session', 'admin'] }],
   masks: [{ columns, mask: 'redact' }],
 });
 
 const secrets = [
-  '912-84-7731', '934-17-2268', '957-60-4419', '4929-7716-0342-8851', '5312-9084-7763-1120', '3782-8224-6310-0057', '1961-03-17',
-  '1974-11-02', '1988-07-29', '87412', '65239', '51876', 'QX81-PLUM-5520', 'QX82-FIGS-7741', 'QX83-KIWI-9063', 'zq7canary.ada',
-  'GLYPH-TANGENT-4471', 'UMBRA-COPPER-9920', 'NO93-8601-1117-947', 'NO55-0539-7712-304', '971-33-8084', '988-52-1937',
+  '912-84-7731',
+  '934-17-2268',
+  '957-60-4419',
+  '4929-7716-0342-8851',
+  '5312-9084-7763-1120',
+  '3782-8224-6310-0057',
+  '1961-03-17',
+  '1974-11-02',
+  '1988-07-29',
+  '87412',
+  '65239',
+  '51876',
+  'QX81-PLUM-5520',
+  'QX82-FIGS-7741',
+  'QX83-KIWI-9063',
+  'zq7canary.ada',
+  'GLYPH-TANGENT-4471',
+  'UMBRA-COPPER-9920',
+  'NO93-8601-1117-947',
+  'NO55-0539-7712-304',
+  '971-33-8084',
+  '988-52-1937',
 ];
 const forms = secrets.flatMap((secret) => [
   secret,
@@ -48,16 +60,23 @@ const forms = secrets.flatMap((secret) => [
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
 ]);
 const pieces = new Set(
-  forms.flatMap((form) => Array.from({ length: Math.max(0, form.length - 4) }, (_, at) => form.slice(at, at + 5))),
+  // Half of a birth date is half of many dates.
+  forms.flatMap((form) =>
+    /^\d{4}-\d\d-\d\d$/.test(form)
+      ? [form]
+      : Array.from({ length: Math.max(0, form.length - 4) }, (_, at) => form.slice(at, at + 5)),
+  ),
 );
 
 function leaks(value: unknown): boolean {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   for (let at = 0; at + 5 <= (text?.length ?? 0); at++) if (pieces.has(text.slice(at, at + 5))) return true;
-  return false;
+  return secrets.some((secret) => text?.includes(secret));
 }
 
-type Outcome = { readonly kind: 'refused'; readonly why: string } | { readonly kind: 'ran'; readonly leak: string | undefined; readonly failed: string | undefined };
+type Outcome =
+  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'ran'; readonly leak: string | undefined; readonly failed: string | undefined };
 
 describe('attacks and ordinary queries on Postgres, by reading and verdict', () => {
   const server = postgresServer();
@@ -97,7 +116,12 @@ describe('attacks and ordinary queries on Postgres, by reading and verdict', () 
         if (/^(begin|commit|rollback)$/.test(sql)) continue;
         const answer = await client.query({ text: sql, rowMode: 'array' }).catch((error: Error) => error);
         if (answer instanceof Error) return { kind: 'ran', leak: undefined, failed: answer.message };
-        outcome = compare(Array.isArray(answer) ? answer : [answer], result.statements.map((statement) => statement.reading.outputs?.map((output) => output.name)), masks) ?? outcome;
+        outcome =
+          compare(
+            Array.isArray(answer) ? answer : [answer],
+            result.statements.map((statement) => statement.reading.outputs?.map((output) => output.name)),
+            masks,
+          ) ?? outcome;
         for (const statement of result.statements) session.settled(statement, true);
       }
     } finally {
@@ -106,24 +130,32 @@ describe('attacks and ordinary queries on Postgres, by reading and verdict', () 
     return outcome;
   }
 
-  function compare(answers: readonly pg.QueryArrayResult[], names: readonly (readonly string[] | undefined)[], masks: readonly (readonly (OutputMask | undefined)[])[]): Outcome | undefined {
+  function compare(
+    answers: readonly pg.QueryArrayResult[],
+    names: readonly (readonly string[] | undefined)[],
+    masks: readonly (readonly (OutputMask | undefined)[])[],
+  ): Outcome | undefined {
     for (const [at, answer] of answers.entries()) {
       const fields = answer.fields?.map((field) => field.name) ?? [];
       if (fields.length === 0) continue;
       expect(names[at], 'output columns as the server names them').toEqual(fields);
       for (const row of answer.rows) {
         for (const [column, value] of row.entries()) {
-          if (masks[at]?.[column] === undefined && leaks(value)) return { kind: 'ran', leak: `${fields[column]}: ${String(value)}`, failed: undefined };
+          if (masks[at]?.[column] === undefined && leaks(value))
+            return { kind: 'ran', leak: `${fields[column]}: ${String(value)}`, failed: undefined };
         }
       }
     }
     return undefined;
   }
 
-  it.each(attacks.map((entry) => [entry.name ?? entry.sql, entry] as const))('no canary leaves by: %s', async (_, entry) => {
-    const outcome = await attempt(entry);
-    expect(outcome.kind === 'ran' ? outcome.leak : undefined).toBeUndefined();
-  });
+  it.each(attacks.map((entry) => [entry.name ?? entry.sql, entry] as const))(
+    'no canary leaves by: %s',
+    async (_, entry) => {
+      const outcome = await attempt(entry);
+      expect(outcome.kind === 'ran' ? outcome.leak : undefined).toBeUndefined();
+    },
+  );
 
   it('at least 98 % of the ordinary queries run', async () => {
     const refused: string[] = [];
