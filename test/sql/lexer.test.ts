@@ -49,7 +49,7 @@ describe('shapes', () => {
         const text = `select${parts.map(([blank, value]) => `${blank} ${value}`).join(',')}`;
         const shape = scan(text);
         expect(shape?.literals).toBe(parts.length);
-        parts.forEach(([, value], at) => expect(text.slice(literalStart(at), literalEnd(at))).toBe(value));
+        for (const [at, [, value]] of parts.entries()) expect(text.slice(literalStart(at), literalEnd(at))).toBe(value);
         expect(parse(text)).toHaveLength(1);
         scan(text);
         parts.forEach(([, value], at) => {

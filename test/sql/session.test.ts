@@ -106,6 +106,10 @@ describe('sessions of the Postgres reader', () => {
     expect((await read(session, 'delete from orders where 1 = 1'))[0]?.unbounded).toHaveLength(1);
     expect((await read(session, 'delete from orders where 1 = 2'))[0]?.unbounded).toHaveLength(0);
     expect((await read(session, 'delete from orders where id = 2'))[0]?.unbounded).toHaveLength(0);
+    const opposites = (one: string, other: string) =>
+      `delete from orders where status = '${one}' or status <> '${other}'`;
+    expect((await read(session, opposites('a', 'b')))[0]?.unbounded).toHaveLength(0);
+    expect((await read(session, opposites('a', 'a')))[0]?.unbounded).toHaveLength(1);
   });
 
   it('functions the configuration trusts are not opaque', async () => {

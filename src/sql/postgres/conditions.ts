@@ -220,7 +220,8 @@ function compare(
   if (how === 'equality') {
     const [lefts, rights] = [left.fields, right.fields];
     if (lefts !== undefined && rights !== undefined && lefts.length === rights.length) {
-      lefts.forEach((field, at) => equality(analysis, field.value, rights[at]?.value ?? rootless, offset, into));
+      for (const [at, field] of lefts.entries())
+        equality(analysis, field.value, rights[at]?.value ?? rootless, offset, into);
     } else {
       equality(analysis, left, right, offset, into);
     }

@@ -153,7 +153,7 @@ export function scan(text: string): Shape | undefined {
     last = at;
   }
   key += text.slice(copied);
-  return { key, start: first < 0 ? 0 : first, end: first < 0 ? length : last, several, literals: count };
+  return { key, start: Math.max(first, 0), end: first < 0 ? length : last, several, literals: count };
 }
 
 function quoteEnd(text: string, from: number, quote: number): number {

@@ -263,7 +263,7 @@ class Reader {
       const places = list(body.fields);
       const [only] = places;
       if (places.length === 1 && only !== undefined && fields.length > 1) this.store(text(only.name), rowValue(fields));
-      else places.forEach((place, at) => this.store(text(place.name), fields[at]?.value ?? rootless));
+      else for (const [at, place] of places.entries()) this.store(text(place.name), fields[at]?.value ?? rootless);
     } else if (body.refname !== undefined) {
       this.store(
         text(body.refname),
