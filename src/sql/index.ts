@@ -4,3 +4,4 @@ export { createPostgresReader, type PostgresReaderOptions } from './postgres/rea
 export type * from './reader.ts';
 export * from './reading.ts';
 export { withoutLiterals } from './redact.ts';
+export { compare, type Disagreement } from './second.ts';

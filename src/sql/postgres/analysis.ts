@@ -65,7 +65,7 @@ export interface StoredLiteral {
   readonly offset: number;
 }
 
-const maxDepth = 400;
+const maxDepth = 800;
 
 /** Counts the times a function or view was met while it was being read. */
 export const recursion = { hits: 0 };
@@ -92,6 +92,8 @@ export class Analysis {
   summary = '';
   /** The reading holds for these literals only. */
   literalSensitive = false;
+  /** Whether a write is bounded holds for these literals only. */
+  boundSensitive = false;
   readonly effects: Effect[] = [];
   /** The reading depends on the session, so that it cannot be shared. */
   sessionDependent = false;
@@ -184,6 +186,7 @@ export class Analysis {
     this.settings.push(...other.settings);
     this.forbidden ??= other.forbidden;
     if (other.literalSensitive) this.literalSensitive = true;
+    if (other.boundSensitive) this.boundSensitive = true;
     if (other.barrier) this.barrier = true;
     if (other.missed) this.missed = true;
     this.missedNames.push(...other.missedNames);

@@ -37,7 +37,10 @@ export function callFunction(
   const parts = names(call.funcname);
   const name = parts[parts.length - 1] ?? '';
   const schema = parts.length > 1 ? parts[parts.length - 2] : undefined;
-  const args = given ?? (call.args ?? []).map((arg) => evaluate(analysis, arg, scope));
+  const written = given ?? (call.args ?? []).map((arg) => evaluate(analysis, arg, scope));
+  // WITHIN GROUP (ORDER BY x): x is an argument as well (parse_func.c).
+  const ordered = call.agg_within_group === true ? (call.agg_order ?? []) : [];
+  const args = [...written, ...ordered.map((item) => evaluate(analysis, as(item, 'SortBy')?.node, scope))];
   const rows = new Map<Column, How>();
   modifiers(analysis, call, scope, name, rows);
   // `f(t)` is t.f where t has a column f.
@@ -113,9 +116,7 @@ function modifiers(analysis: Analysis, call: FuncCall, scope: Scope, name: strin
   for (const item of call.agg_order ?? []) {
     const value = evaluate(analysis, as(item, 'SortBy')?.node, scope);
     analysis.useValue(value, 'order', call.location);
-    if (call.agg_within_group === true)
-      for (const [column, how] of value.sources) rows.set(column, how === copied ? copied : how);
-    else addChosen(rows, value.sources);
+    addChosen(rows, value.sources);
   }
   if (call.agg_distinct === true && name !== 'count') {
     for (const arg of call.args ?? []) analysis.useValue(evaluate(analysis, arg, scope), 'distinct', call.location);
@@ -179,16 +180,42 @@ function callBuiltin(
     return constant(type, array !== 0 || type === 0 ? manyConstants : 1);
   }
   const value = derive(args, type);
-  const fields = outFields(analysis, facts, value);
+  const fields = outFields(analysis, facts, args, value);
   return fields === undefined ? value : { ...value, fields };
 }
 
-/** Columns of a function's row, each computed from all its arguments. */
-function outFields(analysis: Analysis, facts: readonly FunctionFact[], value: Value): Field[] | undefined {
-  const fact = facts.find((candidate) => candidate.outNames.length > 1) ?? facts[0];
+/** Columns of a function's row, each computed from all its arguments. Overloads that differ in them are told apart by type. */
+function outFields(
+  analysis: Analysis,
+  facts: readonly FunctionFact[],
+  args: readonly Value[],
+  value: Value,
+): Field[] | undefined {
+  const shapes = facts.map((fact) => rowShape(analysis, fact));
+  const [first] = shapes;
+  if (shapes.every((shape) => shape?.join() === first?.join())) return fieldsFor(analysis, facts[0], value);
+  const exact = facts.find((fact) => fact.argTypes.every((type, at) => type === args[at]?.type));
+  if (exact !== undefined) return fieldsFor(analysis, exact, value);
+  // With arguments of a type not known here, a call means the overload for any array or any element.
+  const general = facts.find((fact) =>
+    fact.argTypes.some((type) => polymorphic.has(type) || polymorphicArrays.has(type)),
+  );
+  return fieldsFor(analysis, general ?? facts[0], value);
+}
+
+function rowShape(analysis: Analysis, fact: FunctionFact): readonly string[] | undefined {
+  if (fact.outNames.length > 1) return fact.outNames;
+  return compositeFields(analysis.catalog, fact.returnType)?.map((field) => field.name);
+}
+
+function fieldsFor(analysis: Analysis, fact: FunctionFact | undefined, value: Value): Field[] | undefined {
   if (fact === undefined) return undefined;
-  if (fact.outNames.length > 1)
-    return fact.outNames.map((name, at) => ({ name, value: { ...value, constants: 0, type: fact.outTypes[at] ?? 0 } }));
+  if (fact.outNames.length > 1) {
+    return fact.outNames.map((name, at) => ({
+      name,
+      value: { ...value, constants: 0, type: fact.outTypes[at] ?? 0 },
+    }));
+  }
   return compositeFields(analysis.catalog, fact.returnType, (_, type) => ({ ...value, constants: 0, type }));
 }
 

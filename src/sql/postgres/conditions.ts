@@ -256,8 +256,17 @@ export function equality(
   }
 }
 
+const plains = new WeakMap<Sources, Column[]>();
+
+/** The columns whose values are there, not only chosen by. */
 function plain(sources: Sources): Column[] {
-  return [...sources].flatMap(([column, how]) => (how === chosen ? [] : [column]));
+  let columns = plains.get(sources);
+  if (columns === undefined) {
+    columns = [];
+    for (const [column, how] of sources) if (how !== chosen) columns.push(column);
+    plains.set(sources, columns);
+  }
+  return columns;
 }
 
 function subLink(analysis: Analysis, node: Node, scope: Scope, into: Map<Column, How>): void {

@@ -297,8 +297,17 @@ function join(analysis: Analysis, body: JoinExpr | undefined, scope: Scope, rows
   scope.items = [...before, ...left];
   const right = fromItem(analysis, body.rarg, scope, rows);
   scope.items = before;
-  const columnsOf = (items: readonly Item[]) =>
-    items.filter((entry) => entry.bare).flatMap((entry) => [...entry.fields]);
+  const inner = new Scope(scope.parent);
+  inner.ctes = scope.ctes;
+  inner.variables = scope.variables;
+  inner.parameters = scope.parameters;
+  inner.items = [...before, ...left, ...right];
+  const outer = body.jointype === 'JOIN_LEFT' || body.jointype === 'JOIN_FULL';
+  if (body.usingClause === undefined && body.isNatural !== true && body.alias === undefined) {
+    // Nothing is merged and nothing renamed: both sides stay in sight as they are.
+    addChosen(rows, condition(analysis, body.quals, inner).sources);
+    return [...left, ...right.map((entry) => (entry.restricted === !outer ? entry : { ...entry, restricted: !outer }))];
+  }
   const [lefts, rights] = [columnsOf(left), columnsOf(right)];
   const open = [...left, ...right].some((entry) => entry.open);
   let shared = names(body.usingClause);
@@ -313,15 +322,10 @@ function join(analysis: Analysis, body: JoinExpr | undefined, scope: Scope, rows
     const value = body.jointype === 'JOIN_RIGHT' ? other : body.jointype === 'JOIN_FULL' ? either([one, other]) : one;
     return { name, value: mergedValue(value, one, other) };
   });
-  const inner = new Scope(scope.parent);
-  inner.ctes = scope.ctes;
-  inner.variables = scope.variables;
-  inner.parameters = scope.parameters;
-  inner.items = [...before, ...left, ...right];
   addChosen(rows, condition(analysis, body.quals, inner).sources);
-  const rest = (fields: readonly Field[]) => fields.filter((field) => !shared.includes(field.name));
-  const fields = [...merged, ...rest(lefts), ...rest(rights)];
-  const restricted = body.jointype !== 'JOIN_LEFT' && body.jointype !== 'JOIN_FULL';
+  const fields =
+    shared.length === 0 ? [...lefts, ...rights] : [...merged, ...without(lefts, shared), ...without(rights, shared)];
+  const restricted = !outer;
   const alias = body.alias;
   const joined = item(alias?.aliasname ?? '', aliased(fields, alias), {
     open,
@@ -331,6 +335,16 @@ function join(analysis: Analysis, body: JoinExpr | undefined, scope: Scope, rows
   const extra = using === undefined ? [] : [item(using.aliasname ?? '', merged, { bare: false })];
   if (alias !== undefined) return [joined, ...extra];
   return [...left.map(hidden), ...right.map(hidden), joined, ...extra];
+}
+
+function columnsOf(items: readonly Item[]): readonly Field[] {
+  const [first] = items;
+  if (items.length === 1 && first?.bare === true) return first.fields;
+  return items.filter((entry) => entry.bare).flatMap((entry) => entry.fields);
+}
+
+function without(fields: readonly Field[], shared: readonly string[]): Field[] {
+  return fields.filter((field) => !shared.includes(field.name));
 }
 
 /** A merged column shows what both sides show: they are equal. */

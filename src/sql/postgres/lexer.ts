@@ -211,6 +211,17 @@ function dollarEnd(text: string, from: number): number {
   return end < 0 ? -1 : end + tag.length;
 }
 
+function digitsEnd(text: string, from: number): number {
+  let at = from;
+  // An underscore may stand between digits.
+  while (
+    at < text.length &&
+    (classAt(text, at) === digit || (text.charCodeAt(at) === 0x5f && classAt(text, at + 1) === digit))
+  )
+    at++;
+  return at;
+}
+
 function numberEnd(text: string, from: number): number {
   let at = from;
   const second = text.charCodeAt(at + 1) | 0x20;
@@ -220,25 +231,16 @@ function numberEnd(text: string, from: number): number {
     while (at < text.length && classAt(text, at) !== 0 && classAt(text, at) !== space) at++;
     return at;
   }
-  const digits = () => {
-    while (
-      at < text.length &&
-      (classAt(text, at) === digit || (text.charCodeAt(at) === 0x5f && classAt(text, at + 1) === digit))
-    )
-      at++;
-  };
-  digits();
+  at = digitsEnd(text, at);
   // `1..10` is a range of PL/pgSQL, not a decimal point.
   if (text.charCodeAt(at) === 0x2e && text.charCodeAt(at + 1) !== 0x2e) {
-    at++;
-    digits();
+    at = digitsEnd(text, at + 1);
   }
   if ((text.charCodeAt(at) | 0x20) === 0x65) {
     const sign = text.charCodeAt(at + 1);
     const exponent = sign === 0x2b || sign === 0x2d ? at + 2 : at + 1;
     if (classAt(text, exponent) === digit && exponent < text.length) {
-      at = exponent;
-      digits();
+      at = digitsEnd(text, exponent);
     }
   }
   return at;

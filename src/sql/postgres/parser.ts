@@ -21,7 +21,7 @@ export const maxTextBytes = 16 * 1024 * 1024;
 const tooComplex = 'statement is nested too deeply to be read';
 
 interface Wasm {
-  readonly HEAPU8: Uint8Array;
+  readonly HEAPU8: Uint8Array<ArrayBuffer>;
   readonly HEAPU32: Uint32Array;
   _malloc(size: number): number;
   _free(pointer: number): void;
@@ -35,7 +35,6 @@ let current: Wasm | undefined;
 let spare: Wasm | undefined;
 let loading: Promise<void> | undefined;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Loads the parser; every other function here needs it to have been awaited once. */
 export async function loadParser(): Promise<void> {
@@ -76,7 +75,8 @@ function copyOut(wasm: Wasm, pointer: number): string {
   if (pointer === 0) return '';
   const heap = wasm.HEAPU8;
   const end = heap.indexOf(0, pointer);
-  return decoder.decode(heap.subarray(pointer, end));
+  // A Buffer gives strings of one byte a character where it can; JSON.parse takes half the time for them.
+  return Buffer.from(heap.buffer, pointer, end - pointer).toString('utf8');
 }
 
 /** Parses a text into its statements. Throws a GrammarError for what the grammar refuses; locations are UTF-8 byte offsets. */

@@ -281,12 +281,6 @@ export function targets(
 ): { fields: Field[]; open: boolean } {
   const fields: Field[] = [];
   let open = false;
-  const add = (found: readonly Field[]) => {
-    for (const field of found) {
-      for (const [column, how] of field.value.sources) if (how !== 0) analysis.columns.add(column);
-      fields.push(field);
-    }
-  };
   for (const node of list ?? []) {
     const target = as(node, 'ResTarget');
     const star = starOf(target?.val);
@@ -297,13 +291,13 @@ export function targets(
     if (star.kind === 'all') {
       for (const item of scope.items) {
         if (!item.bare) continue;
-        add(item.fields);
+        addFields(analysis, fields, item.fields);
         if (item.open) open = true;
       }
     } else if (star.kind === 'item') {
       const item = findItem(scope, star.path);
       if (item !== undefined) {
-        add(item.fields);
+        addFields(analysis, fields, item.fields);
         if (item.open) open = true;
       } else {
         const value = evaluate(
@@ -312,7 +306,7 @@ export function targets(
           scope,
         );
         if (value.fields === undefined) open = true;
-        else add(value.fields);
+        else addFields(analysis, fields, value.fields);
       }
     } else {
       const value = evaluate(analysis, star.node, scope);
@@ -321,12 +315,19 @@ export function targets(
         open = true;
         fields.push({ name: '?column?', value });
       } else {
-        add(value.fields);
+        addFields(analysis, fields, value.fields);
       }
     }
   }
   if (open) analysis.unreadable('rows', '*', 'the columns of a relation are not known');
   return { fields, open };
+}
+
+function addFields(analysis: Analysis, into: Field[], found: readonly Field[]): void {
+  for (const field of found) {
+    for (const [column, how] of field.value.sources) if (how !== 0) analysis.columns.add(column);
+    into.push(field);
+  }
 }
 
 function findItem(scope: Scope, path: readonly string[]): Item | undefined {

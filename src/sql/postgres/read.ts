@@ -80,6 +80,7 @@ function readParsed(
   const analyses: Analysis[] = [];
   const state = raw.length > 1 ? copyState(given) : given;
   const index = byteIndex(text);
+  const plain = Buffer.byteLength(text) === text.length;
   for (const entry of raw) {
     if (entry.stmt === undefined) continue;
     const analysis = new Analysis({
@@ -104,7 +105,7 @@ function readParsed(
     const start = single ? shape.start : from + (own?.start ?? 0);
     const end = single ? shape.end : from + (own?.end ?? to - from);
     const position = (offset: number | undefined): number | undefined =>
-      offset === undefined || offset < 0 ? undefined : characters(text, index(offset)) + 1;
+      offset === undefined || offset < 0 ? undefined : plain ? offset + 1 : characters(text, index(offset)) + 1;
     const reading = readingOf(analysis, entry.stmt, own?.key ?? text, position);
     const statement: ReadStatement = { reading, start, end, barrier: analysis.barrier };
     analyses.push(analysis);

@@ -31,6 +31,8 @@ export async function createPostgresReader(options: PostgresReaderOptions): Prom
   return reader;
 }
 
+const boundedVerbs = ['update', 'delete', 'merge'] as const;
+
 class PostgresReader implements SqlReader, SessionHost {
   readonly dialect = 'postgres';
   catalog: Catalog;
@@ -162,6 +164,7 @@ class PostgresReader implements SqlReader, SessionHost {
       analyses.length !== 1 ||
       analysis === undefined ||
       analysis.literalSensitive ||
+      (analysis.boundSensitive && boundedVerbs.some((verb) => analysis.verbs.has(verb))) ||
       positioned ||
       analysis.effects.length > 0;
     if (!sensitive && analysis !== undefined) {

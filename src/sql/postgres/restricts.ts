@@ -50,6 +50,8 @@ class Judge {
         const isAnd = (body?.boolop === 'AND_EXPR') !== negated;
         const verdicts = args.map((arg) => this.judge(arg, negated));
         if (isAnd) return verdicts.find((verdict) => verdict.restricts) ?? verdicts[0] ?? yes;
+        // Whether alternatives are opposites can hang on their literals being the same.
+        if (hasLiteral(args)) this.analysis.boundSensitive = true;
         if (complementary(args)) return no('its alternatives cover every row');
         return verdicts.find((verdict) => !verdict.restricts) ?? yes;
       }
@@ -94,6 +96,7 @@ class Judge {
     if (body === undefined) return yes;
     const node: Node = { A_Expr: body };
     const name = names(body.name).pop() ?? '';
+    if (hasLiteral(body.lexpr) && hasLiteral(body.rexpr)) this.analysis.boundSensitive = true;
     const reflexive = negated ? ['<>', '!=', '<', '>'] : ['=', '>=', '<='];
     const plain = body.kind === 'AEXPR_OP' || body.kind === 'AEXPR_DISTINCT' || body.kind === 'AEXPR_NOT_DISTINCT';
     if (plain && body.lexpr !== undefined && sameTree(body.lexpr, body.rexpr)) {
@@ -107,13 +110,13 @@ class Judge {
     }
     if (!negated && (body.kind === 'AEXPR_LIKE' || body.kind === 'AEXPR_ILIKE')) {
       const pattern = as(body.rexpr, 'A_Const')?.sval?.sval;
-      if (pattern !== undefined) this.analysis.literalSensitive = true;
+      if (pattern !== undefined) this.analysis.boundSensitive = true;
       if (pattern !== undefined && /^%+$/.test(pattern) && name.startsWith('~'))
         return no(`LIKE '%' is true for every value`);
     }
     if (!negated && body.kind === 'AEXPR_OP' && (name === '~' || name === '~*')) {
       const pattern = as(body.rexpr, 'A_Const')?.sval?.sval;
-      if (pattern !== undefined) this.analysis.literalSensitive = true;
+      if (pattern !== undefined) this.analysis.boundSensitive = true;
       if (pattern !== undefined && /^\^?(\.\*)?\$?$/.test(pattern)) return no('the pattern matches every value');
     }
     if (!negated && (body.kind === 'AEXPR_IN' || body.kind === 'AEXPR_OP_ANY') && name === '=') {
@@ -189,7 +192,7 @@ class Judge {
   private constantTruth(node: Node): boolean | undefined {
     const value = fold(node);
     if (value === undefined) return undefined;
-    this.analysis.literalSensitive = true;
+    this.analysis.boundSensitive = true;
     return value === true;
   }
 }
@@ -304,6 +307,14 @@ function foldOperator(body: A_Expr | undefined): Literal | undefined {
     default:
       return undefined;
   }
+}
+
+function hasLiteral(root: unknown): boolean {
+  let found = false;
+  everyNode(root, (kind) => {
+    if (kind === 'A_Const') found = true;
+  });
+  return found;
 }
 
 /** `x IS NULL OR x IS NOT NULL`, `x = 1 OR x <> 1`, `a OR NOT a`. */

@@ -128,20 +128,23 @@ export type Resolution =
   | { readonly kind: 'method'; readonly item: Item; readonly name: string }
   | { readonly kind: 'missing' };
 
+function resolved(value: Value): Resolution {
+  return { kind: 'value', value };
+}
+
 /** Resolves `a`, `a.b`, `a.b.c`. */
 export function resolve(scope: Scope, path: readonly string[]): Resolution {
-  const value = (found: Value): Resolution => ({ kind: 'value', value: found });
   if (path.length === 1) {
     const name = path[0] ?? '';
     const found = bareColumn(scope, name);
     const variable = scope.variable(path);
     if (variable !== undefined) found.push(variable);
-    if (found.length === 1 && found[0] !== undefined) return value(found[0]);
-    if (found.length > 1) return value(union(found));
+    if (found.length === 1 && found[0] !== undefined) return resolved(found[0]);
+    if (found.length > 1) return resolved(union(found));
     const item = itemNamed(scope, undefined, name);
-    if (item !== undefined) return value(wholeRow(item));
+    if (item !== undefined) return resolved(wholeRow(item));
     const type = systemColumns.get(name);
-    if (type !== undefined && anyRelation(scope)) return value(rootlessOf(type));
+    if (type !== undefined && anyRelation(scope)) return resolved(rootlessOf(type));
     return { kind: 'missing' };
   }
   const last = path[path.length - 1] ?? '';
@@ -152,12 +155,12 @@ export function resolve(scope: Scope, path: readonly string[]): Resolution {
   const variable = scope.variable(path);
   if (item !== undefined) {
     const found = itemColumn(item, last);
-    if (found !== undefined) return value(variable === undefined ? found : union([found, variable]));
-    if (item.open) return value(rootless);
-    if (variable !== undefined) return value(variable);
+    if (found !== undefined) return resolved(variable === undefined ? found : union([found, variable]));
+    if (item.open) return resolved(rootless);
+    if (variable !== undefined) return resolved(variable);
     return { kind: 'method', item, name: last };
   }
-  return variable === undefined ? { kind: 'missing' } : value(variable);
+  return variable === undefined ? { kind: 'missing' } : resolved(variable);
 }
 
 function union(values: readonly Value[]): Value {
