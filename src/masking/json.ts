@@ -2,7 +2,7 @@
 // A document that cannot be read is redacted whole.
 import type { Step } from './json-path.ts';
 import { escapeString, unescapeString } from './json-text.ts';
-import { NULL, type PlannedMask, plannedMask, put, room, scratch } from './mask.ts';
+import { copyRun, NULL, type PlannedMask, plannedMask, put, room, scratch } from './mask.ts';
 import { REDACTED_JSON } from './valuetype.ts';
 
 const QUOTE = 0x22;
@@ -34,8 +34,16 @@ const FALSE_WORD = Buffer.from('false');
 /** Thrown and caught within this file only; made once, so that it costs no stack trace. */
 const misread = new Error('not a JSON document');
 
-/** Masks the values at `paths` (as read by `parsePath`). `version`: jsonb's binary format, with a byte before the text. */
-export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMasks, version: boolean): PlannedMask {
+/**
+ * Masks the values at `paths` (as read by `parsePath`). `version`: jsonb's binary format, with a byte before the text.
+ * `containersOnly`: of text columns, where a number or a word is no document.
+ */
+export function pathsMask(
+  paths: readonly (readonly Step[])[],
+  masks: ScalarMasks,
+  version: boolean,
+  containersOnly = false,
+): PlannedMask {
   // A state is a path and how many of its steps are taken; `ended` are those with all taken.
   const steps: (Step | undefined)[] = paths.flatMap((path) => [...path, undefined]);
   const starts: number[] = [];
@@ -54,13 +62,14 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
   let index = 0;
   let end = 0;
   let out = 0;
+  /** Where the bytes begin that were passed over and not put out yet. */
+  let run = 0;
   let keyLength = 0;
 
   const blank = (): void => {
     while (index < end) {
       const byte = from[index] as number;
       if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return;
-      to[out++] = byte;
       index++;
     }
   };
@@ -80,8 +89,9 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
     if (at === index) throw misread;
     return at;
   };
-  const copy = (until: number): void => {
-    while (index < until) to[out++] = from[index++] as number;
+  /** Puts out what was passed over since the last masked value. */
+  const flush = (): void => {
+    out = copyRun(from, run, index, to, out);
   };
   /** Whether state `state` of level `depth` is one that masks the value it stands for. */
   const hit = (depth: number): boolean => {
@@ -94,7 +104,7 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
   const enter = (depth: number, position: number): void => {
     const parent = depth * states;
     const child = parent + states;
-    active.fill(0, child, child + states);
+    for (let state = child; state < child + states; state++) active[state] = 0;
     for (let state = 0; state < states; state++) {
       if (active[parent + state] !== 1) continue;
       let step = steps[state];
@@ -131,18 +141,18 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
   const copyScalar = (): void => {
     if (index >= end) throw misread;
     if (from[index] === QUOTE) {
-      copy(stringEnd());
+      index = stringEnd();
       return;
     }
     const until = wordEnd();
     if (!isNumber(from, index, until) && !isName(from, index, until)) throw misread;
-    copy(until);
+    index = until;
   };
   const object = (depth: number): void => {
-    copy(index + 1);
+    index++;
     blank();
     if (from[index] === CLOSE_OBJECT && index < end) {
-      copy(index + 1);
+      index++;
       return;
     }
     for (;;) {
@@ -151,25 +161,25 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
       const until = stringEnd();
       keyLength = unescapeString(from, index + 1, until - 1, room(key, until - index));
       if (keyLength < 0) throw misread;
-      copy(until);
+      index = until;
       blank();
       if (index >= end || from[index] !== COLON) throw misread;
-      copy(index + 1);
+      index++;
       enter(depth, -1);
       value(depth + 1);
       if (index >= end) throw misread;
       const byte = from[index];
       if (byte !== COMMA && byte !== CLOSE_OBJECT) throw misread;
-      copy(index + 1);
+      index++;
       if (byte === CLOSE_OBJECT) return;
     }
   };
   /** An array: of a masked one, every element is masked. */
   const array = (depth: number, all: boolean): void => {
-    copy(index + 1);
+    index++;
     blank();
     if (from[index] === CLOSE_ARRAY && index < end) {
-      copy(index + 1);
+      index++;
       return;
     }
     for (let position = 0; ; position++) {
@@ -185,7 +195,7 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
       if (index >= end) throw misread;
       const byte = from[index];
       if (byte !== COMMA && byte !== CLOSE_ARRAY) throw misread;
-      copy(index + 1);
+      index++;
       if (byte === CLOSE_ARRAY) return;
     }
   };
@@ -194,7 +204,10 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
     if (index >= end) throw misread;
     if (byte === OPEN_ARRAY) {
       array(depth, true);
-    } else if (byte === OPEN_OBJECT) {
+      return;
+    }
+    flush();
+    if (byte === OPEN_OBJECT) {
       skipObject();
       out = put(masks.constant ?? NULL_WORD, to, out);
     } else if (byte === QUOTE) {
@@ -218,6 +231,7 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
       }
       index = until;
     }
+    run = index;
   };
   /** Passes over an object without looking into it further than its strings and brackets. */
   const skipObject = (): void => {
@@ -258,10 +272,16 @@ export function pathsMask(paths: readonly (readonly Step[])[], masks: ScalarMask
           if (stop <= start || source[start] !== 1) throw misread;
           to[out++] = 1;
         }
+        run = index;
+        if (containersOnly) {
+          blank();
+          if (from[index] !== OPEN_OBJECT && from[index] !== OPEN_ARRAY) throw misread;
+        }
         active.fill(0, 0, states);
         for (const first of starts) active[first] = 1;
         value(0);
         if (index !== end) throw misread;
+        flush();
         return out;
       } catch (error) {
         if (error !== misread) throw error;
@@ -287,15 +307,31 @@ function isWord(byte: number): boolean {
   );
 }
 
-/** A number of JSON, loosely: it begins with a digit or a minus and has no letters but e. */
+/** A number by JSON's grammar (RFC 8259, section 6). */
 function isNumber(bytes: Buffer, start: number, end: number): boolean {
-  const first = bytes[start] as number;
-  if (first !== 0x2d && (first < 0x30 || first > 0x39)) return false;
-  for (let index = start; index < end; index++) {
-    const byte = bytes[index] as number;
-    if (byte >= 0x61 && byte !== 0x65) return false;
+  let at = bytes[start] === 0x2d ? start + 1 : start;
+  const whole = digitsEnd(bytes, at, end);
+  if (whole === at || (bytes[at] === 0x30 && whole > at + 1)) return false;
+  at = whole;
+  if (at < end && bytes[at] === 0x2e) {
+    const fraction = digitsEnd(bytes, at + 1, end);
+    if (fraction === at + 1) return false;
+    at = fraction;
   }
-  return true;
+  if (at < end && ((bytes[at] as number) | 0x20) === 0x65) {
+    at++;
+    if (at < end && (bytes[at] === 0x2b || bytes[at] === 0x2d)) at++;
+    const exponent = digitsEnd(bytes, at, end);
+    if (exponent === at) return false;
+    at = exponent;
+  }
+  return at === end;
+}
+
+function digitsEnd(bytes: Buffer, start: number, end: number): number {
+  let at = start;
+  while (at < end && (bytes[at] as number) >= 0x30 && (bytes[at] as number) <= 0x39) at++;
+  return at;
 }
 
 /** true, false or null. */

@@ -207,7 +207,7 @@ function documentPaths(
   if (type.family === 'jsonb') return pathsMask(usable, masks, format === 'postgres-binary');
   // Text that holds a document is treated as one; the masked document may be longer than the column allows.
   if (!isWritable(type) || type.encoding !== 'utf8' || type.limit !== undefined) return undefined;
-  return pathsMask(usable, masks, false);
+  return pathsMask(usable, masks, false, true);
 }
 
 /** The type's constant, in the shape the session's settings give its values where those show. */

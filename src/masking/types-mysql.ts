@@ -112,8 +112,9 @@ function stringType(field: MysqlField): ValueType {
   // UTF-16, UTF-32, UCS-2 and what is not known: no constant of ours is sure to be text in it.
   if (encoding === undefined) return unknownType;
   const width = encoding === 'single-byte' ? 1 : utf8mb3(charset) ? 3 : 4;
-  // The length of a column is in bytes; blobs and long texts have one that no mask reaches.
-  const limit = encoding === 'other' || field.length === 0 ? undefined : Math.floor(field.length / width);
+  // The length of a column is in bytes; long texts have one that no mask reaches.
+  const characters = Math.floor(field.length / width);
+  const limit = encoding === 'other' || field.length === 0 || characters >= LONG ? undefined : characters;
   return textType(limit, false, encoding);
 }
 
@@ -137,6 +138,9 @@ function bits(length: number): ValueType {
   const zero = Buffer.alloc(Math.max(1, Math.min(8, Math.ceil(length / 8))));
   return plain('plain', zero, zero);
 }
+
+/** TEXT kinds from 64 KB on (MariaDB's JSON among them) count as having no limit. */
+const LONG = 16383;
 
 const ranges = (list: readonly (readonly [number, number])[]) => (id: number) =>
   list.some(([from, to]) => id >= from && id <= to);
