@@ -447,6 +447,9 @@ export class Statements {
   copyEnd(bytes: Buffer, start: number, end: number): Step {
     const { conversation } = this;
     this.output.forward(bytes, start, end);
+    // A Flush sent before was swallowed by the COPY.
+    if (this.serial) this.output.push(flushFrame);
+    else conversation.unflushed = true;
     if (conversation.copyIn !== undefined) conversation.copyIn = undefined;
     else if (conversation.replies.length > 0) {
       conversation.replies.push({ kind: 'copy-end', ...this.common(false, undefined) });
