@@ -214,6 +214,7 @@ async function enter(
     sql: reader.session(new Map()),
     policy,
     maskKey: target.maskKey,
+    secondReader: setup.config.secondReader === 'observe',
     maxStatementBytes: target.config.maxStatementBytes,
     audit: journal,
     now: Date.now,

@@ -14,7 +14,7 @@ import type { Identity } from '../identity/index.ts';
 import type { MaskKey } from '../masking/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
 import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
-import { withoutLiterals } from '../sql/index.ts';
+import { compare, withoutLiterals } from '../sql/index.ts';
 import { type AllowedStatement, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
@@ -33,7 +33,8 @@ export interface SessionParts {
   readonly audit: AuditSink;
   /** Wall clock in ms. */
   readonly now: () => number;
-  readonly onDisagreement?: (text: string, reading: Reading) => void;
+  /** The second reader looks at shapes never seen before, off the statement's path. */
+  readonly secondReader: boolean;
   readonly ended: (session: Session) => void;
 }
 
@@ -105,7 +106,7 @@ export class Session implements GateSession {
     }
     const allowed: AllowedStatement[] = [];
     for (const statement of read.statements) {
-      const verdict = this.verdict(statement.reading);
+      const verdict = this.verdict(statement.reading, textOf(text, read.statements, statement));
       if ('refusal' in verdict) return this.#denied(text, statement, verdict.refusal, undefined);
       if (verdict.kind !== 'allow') return this.#denied(text, statement, refusalOf(verdict), verdict);
       if (
@@ -124,7 +125,7 @@ export class Session implements GateSession {
   }
 
   /** The verdict on a reading under the roles held now. */
-  verdict(reading: Reading): Verdict | { readonly refusal: Refusal } {
+  verdict(reading: Reading, text?: string): Verdict | { readonly refusal: Refusal } {
     const policy = this.parts.policy();
     if (policy.kind !== 'session') return { refusal: policy };
     if (policy !== this.#judgedUnder) {
@@ -134,6 +135,10 @@ export class Session implements GateSession {
     const known = this.#verdicts.get(reading);
     if (known !== undefined) return known;
     const verdict = judge(policy, reading, this.parts.reader);
+    if (this.parts.secondReader && text !== undefined && !compared.has(reading)) {
+      compared.add(reading);
+      setImmediate(() => this.#compare(text, reading));
+    }
     this.#verdicts.set(reading, verdict);
     return verdict;
   }
@@ -164,6 +169,40 @@ export class Session implements GateSession {
       () => denied,
       () => denied,
     );
+  }
+
+  /** Records where the second reader sees something else; the verdict stands (DESIGN: `second-reader: observe`). */
+  #compare(text: string, reading: Reading): void {
+    const disagreement = compare(text, reading);
+    if (disagreement === undefined) return;
+    this.#event('disagreement', disagreement.message, { ...disagreement.details, fingerprint: reading.fingerprint });
+  }
+
+  /** An event of this session that nobody waits for; the journal reports its own failure. */
+  #event(
+    event: 'disagreement' | 'session-end',
+    message: string,
+    details: Readonly<Record<string, string | number>>,
+  ): void {
+    const { identity, audit, client, now } = this.parts;
+    try {
+      const written = audit.append({
+        event,
+        time: new Date(now()).toISOString(),
+        record: newRecordId(),
+        session: this.id,
+        identity: identity.name,
+        issuer: identity.issuer,
+        groups: identity.groups,
+        target: this.upstream.target,
+        client,
+        message,
+        details,
+      });
+      if (written instanceof Promise) written.catch(() => undefined);
+    } catch {
+      // Nothing waits for this record.
+    }
   }
 
   /** Writes the opening record of a statement. Throws or rejects when the record cannot be kept. */
@@ -252,26 +291,8 @@ export class Session implements GateSession {
 
   end(cause: string): void {
     clearTimeout(this.#expiry);
-    const { identity, audit, client, now } = this.parts;
     this.parts.ended(this);
-    try {
-      const written = audit.append({
-        event: 'session-end',
-        time: new Date(now()).toISOString(),
-        record: newRecordId(),
-        session: this.id,
-        identity: identity.name,
-        issuer: identity.issuer,
-        groups: identity.groups,
-        target: this.upstream.target,
-        client,
-        message: cause,
-        details: { ms: now() - this.started },
-      });
-      if (written instanceof Promise) written.catch(() => undefined);
-    } catch {
-      // The session is over already; the journal reports its own failure.
-    }
+    this.#event('session-end', cause, { ms: this.parts.now() - this.started });
   }
 }
 
@@ -299,6 +320,9 @@ const timeoutIsFixed: Refusal = {
   message: 'sallyport: denied by rule "statement-timeout": SET statement_timeout',
   hint: 'The role of this identity limits how long a statement may run.',
 };
+
+/** Readings the second reader has seen; they are shared by all sessions of a target. */
+const compared = new WeakSet<Reading>();
 
 const secretWords = /password|identified|secret|credential|conninfo|encrypted|token|private key/i;
 
