@@ -18,9 +18,7 @@ import { portalFields, type Reply, type Run } from './replies.ts';
 import type { Results } from './results.ts';
 import type { Fate, ServerFrameHandler } from './server-frames.ts';
 import { unreadable } from './startup.ts';
-
-const withheldMessage = "sallyport: the server's message is withheld because the statement touches masked columns";
-const withheldHint = 'SQLSTATE and position are as the server gave them.';
+import { withhold, withholds } from './withholding.ts';
 
 type Handler = (this: Answers, bytes: Buffer, start: number, end: number) => Fate;
 
@@ -225,10 +223,13 @@ export class Answers implements ServerFrameHandler {
     this.results.finish();
     if (front === undefined || fields.severity === 'FATAL' || fields.severity === 'PANIC') {
       if (fields.severity !== 'ERROR') conversation.fatal = true;
-      return this.passError(fields, front !== undefined && this.withholds(front, fields));
+      return this.passError(
+        fields,
+        front !== undefined && withholds(front, fields, this.conversation.transactionWithholds),
+      );
     }
     if (conversation.copyIn === front) conversation.copyIn = undefined;
-    const withheld = this.withholds(front, fields);
+    const withheld = withholds(front, fields, this.conversation.transactionWithholds);
     if (front.kind === 'query') front.failed = true;
     const error = front.instead ?? this.fail(front, fields);
     conversation.cancel(front, true);
@@ -280,22 +281,12 @@ export class Answers implements ServerFrameHandler {
     conversation.skipping = true;
   }
 
-  /** Whether the texts of an error or notice in answer to `reply` may hold masked values. */
-  private withholds(reply: Reply, fields: ErrorFields): boolean {
-    if (reply.withholds) return true;
-    if (!this.conversation.transactionWithholds) return false;
-    // Deferred constraints and triggers speak at the commit, of any statement of the transaction.
-    if (reply.kind === 'sync') return true;
-    if (reply.kind === 'execute' || reply.kind === 'query') return reply.ends || fields.sqlstate.startsWith('23');
-    return false;
-  }
-
   private notice(bytes: Buffer, start: number, end: number): Fate {
     const front = this.conversation.replies.front();
     if (front === undefined) return 'keep';
     if (this.results.muted) return 'drop';
     const fields = decodeError(bytes, start, end);
-    if (!this.withholds(front, fields)) return 'keep';
+    if (!withholds(front, fields, this.conversation.transactionWithholds)) return 'keep';
     this.output.push(encodeError(withhold(fields), backend.NoticeResponse));
     return 'drop';
   }
@@ -415,15 +406,4 @@ function table(entries: readonly (readonly [number, Handler])[]): readonly (Hand
   const handlers: (Handler | undefined)[] = new Array(256).fill(undefined);
   for (const [letter, handler] of entries) handlers[letter] = handler;
   return handlers;
-}
-
-function withhold(fields: ErrorFields): ErrorFields {
-  const { severity, sqlstate, position } = fields;
-  return {
-    severity,
-    sqlstate,
-    message: withheldMessage,
-    hint: withheldHint,
-    ...(position === undefined ? {} : { position }),
-  };
 }

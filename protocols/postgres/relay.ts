@@ -7,12 +7,13 @@ import { UpstreamProtocolError } from './backend.ts';
 import { Conversation } from './conversation.ts';
 import { type ErrorFields, encodeError, encodeNotice, FatalError, refusalFields } from './errors.ts';
 import { failingQuery, MalformedMessage, terminateFrame } from './frontend.ts';
+import type { RequestHost } from './judging.ts';
 import type { Logger } from './logger.ts';
 import { Output } from './output.ts';
 import { Requests } from './requests.ts';
 import { Results } from './results.ts';
 import { ServerFrames } from './server-frames.ts';
-import { type RequestHost, Statements } from './statements.ts';
+import { Statements } from './statements.ts';
 import { cancelUpstream, type UpstreamLogin } from './upstream.ts';
 
 export interface RelayLimits {

@@ -4,9 +4,10 @@ import type { Conversation } from './conversation.ts';
 import { errorFields, FatalError } from './errors.ts';
 import { FrameCutter, type FrameHandler, type Treatment } from './frames.ts';
 import { flushFrame, MalformedMessage } from './frontend.ts';
+import type { RequestHost, Step } from './judging.ts';
 import { frontend, letterName } from './letters.ts';
 import type { Output } from './output.ts';
-import type { RequestHost, Statements, Step } from './statements.ts';
+import type { Statements } from './statements.ts';
 
 export interface RequestLimits {
   /** Longer texts are refused; the session goes on. */

@@ -1,6 +1,6 @@
 // What each client message does: statements are judged, runs opened, and messages sent on with an entry for the reply they will
 // have. A refused message is replaced by one that fails upstream, so that the server's own state stays true.
-import type { Judgement, MaybePromise, Opened, Plan } from '../gate.ts';
+import type { Opened, Plan } from '../gate.ts';
 import type { Conversation } from './conversation.ts';
 import { type ErrorFields, errorFields, refusalFields } from './errors.ts';
 import {
@@ -15,35 +15,17 @@ import {
   encodeExecute,
   encodeParse,
   encodeQuery,
-  failingParse,
-  failingQuery,
-  failingUnnamedParse,
   flushFrame,
   noTypes,
   type Parse,
   syncFrame,
 } from './frontend.ts';
+import { type Decided, isPromise, Judging, type RequestHost, type Step } from './judging.ts';
 import { frontend } from './letters.ts';
 import type { Output } from './output.ts';
 import { type Portal, type Reply, Run, type Statement } from './replies.ts';
+import { decodeTypes, newPortal, newStatement, Sender, touchesNames } from './sender.ts';
 
-/** What the client's side asks of the relay that owns both sockets. */
-export interface RequestHost {
-  /** A person must decide: tells the client, and listens for its leaving meanwhile. The result ends that. */
-  holding(notice: string, withdraw: () => void): () => void;
-  /** Goes on with the client's messages outside of a chunk from either side, and writes what comes of it. */
-  resume(action: () => void): void;
-  /** A failure that ends the session. */
-  failed(cause: unknown): void;
-}
-
-/** Undefined: done. A promise: nothing else is looked at before it resolves. 'wait': hand the message over again later. */
-export type Step = Promise<void> | 'wait' | undefined;
-
-type Decided = Exclude<Judgement, { kind: 'hold' }>;
-
-const endsTransaction = /\b(?:commit|end|prepare|constraints)\b/i;
-const touchesNames = /\b(?:prepare|deallocate|discard|declare|close)\b/i;
 const parameterMark = /\$\d/;
 
 export class Statements {
@@ -51,7 +33,8 @@ export class Statements {
   terminated = false;
   private readonly conversation: Conversation;
   private readonly output: Output;
-  private readonly host: RequestHost;
+  private readonly sender: Sender;
+  private readonly judging: Judging;
   /** What must be answered before anything else is judged. */
   private barrierReply: Reply | undefined;
   /** A run with a row limit of ours: nothing is sent behind it before it has ended. */
@@ -60,7 +43,8 @@ export class Statements {
   constructor(conversation: Conversation, output: Output, host: RequestHost) {
     this.conversation = conversation;
     this.output = output;
-    this.host = host;
+    this.sender = new Sender(conversation, output);
+    this.judging = new Judging(conversation, this.sender, host);
   }
 
   get barrier(): boolean {
@@ -84,28 +68,13 @@ export class Statements {
     }
     if (serial.simple) {
       this.output.push(syncFrame);
-      this.enqueueSync();
+      this.sender.enqueueSync();
     }
   }
 
-  // Refusals --------------------------------------------------------------------------------------------------------------
-
-  /** Sends, in the place of a message, one that fails, and puts our error in the place of the server's. */
+  /** Puts a message that fails, and our error, in the place of a message. */
   refuse(type: number, error: ErrorFields, unnamed = false): void {
-    const { conversation } = this;
-    if (type === frontend.Query || type === frontend.FunctionCall) {
-      this.output.push(failingQuery);
-      this.enqueueQuery([], false, '', error);
-      return;
-    }
-    this.output.push(unnamed ? failingUnnamedParse : failingParse);
-    conversation.unflushed = true;
-    conversation.replies.push({
-      kind: 'parse',
-      statement: undefined,
-      change: unnamed ? conversation.statements.change('', undefined, conversation.group) : undefined,
-      ...this.common(false, error),
-    });
+    this.sender.refuse(type, error, unnamed);
   }
 
   functionCall(): Step {
@@ -116,71 +85,18 @@ export class Statements {
     return undefined;
   }
 
-  // Judging ---------------------------------------------------------------------------------------------------------------
-
-  private judge(text: string, arrival: 'simple' | 'extended', then: (decided: Decided) => Step): Step {
-    const judgement = this.conversation.session.judge(text, arrival);
-    if (!isPromise(judgement)) return this.judged(judgement, then);
-    return this.later(judgement.then((ready): unknown => this.judged(ready, then)));
-  }
-
-  private judged(judgement: Judgement, then: (decided: Decided) => Step): Step {
-    if (judgement.kind !== 'hold') return then(judgement);
-    const release = this.host.holding(judgement.notice, () => judgement.withdraw());
-    return this.later(
-      judgement.decision.then((decided): unknown => {
-        release();
-        return then(decided);
-      }),
-    );
-  }
-
-  /** A message that was judged in time is never handed over again, so no step behind a promise says 'wait'. */
-  private async later(step: Promise<unknown>): Promise<void> {
-    await step;
-  }
-
   // Simple queries --------------------------------------------------------------------------------------------------------
 
   query(bytes: Buffer, start: number, end: number): Step {
     const { text } = decodeQuery(bytes, start, end);
-    return this.judge(text, 'simple', (decided) => {
+    return this.judging.judge(text, 'simple', (decided) => {
       if (this.conversation.skipping) return undefined;
       if (decided.kind === 'deny') {
         this.refuse(frontend.Query, refusalFields(decided.refusal));
         return undefined;
       }
-      return this.openAll(decided.plans, 0, [], (runs) => this.sendQuery(text, decided, runs));
+      return this.judging.openAll(decided.plans, (runs) => this.sendQuery(text, decided, runs));
     });
-  }
-
-  /** Opens the record of every statement of a text before any of it is sent. */
-  private openAll(plans: readonly Plan[], from: number, runs: Run[], then: (runs: readonly Run[]) => void): Step {
-    for (let i = from; i < plans.length; i += 1) {
-      const plan = plans[i] as Plan;
-      const opened = plan.open(undefined);
-      if (isPromise(opened)) {
-        return this.later(
-          opened.then((ready): unknown =>
-            this.opened(ready, plan, runs) ? this.openAll(plans, i + 1, runs, then) : undefined,
-          ),
-        );
-      }
-      if (!this.opened(opened, plan, runs)) return undefined;
-    }
-    if (this.conversation.skipping) for (const run of runs) run.skip();
-    else then(runs);
-    return undefined;
-  }
-
-  private opened(opened: Opened, plan: Plan, runs: Run[]): boolean {
-    if (opened.kind === 'opened') {
-      runs.push(new Run(plan, opened.execution));
-      return true;
-    }
-    for (const run of runs) run.skip();
-    if (!this.conversation.skipping) this.refuse(frontend.Query, refusalFields(opened.refusal));
-    return false;
   }
 
   private sendQuery(text: string, allowed: Extract<Decided, { kind: 'allow' }>, runs: readonly Run[]): void {
@@ -190,13 +106,13 @@ export class Statements {
       return;
     }
     this.output.push(encodeQuery(allowed.text));
-    const reply = this.enqueueQuery(
+    const reply = this.sender.enqueueQuery(
       runs,
       allowed.plans.some((plan) => plan.withholdsErrors),
       text,
       undefined,
     );
-    if (allowed.plans.some((plan) => plan.barrier) || touchesNames.test(text)) this.barrierReply = reply;
+    if (allowed.plans.some((plan) => plan.barrier) || touchesNames(text)) this.barrierReply = reply;
   }
 
   /**
@@ -217,7 +133,7 @@ export class Statements {
     output.push(encodeDescribe({ of: 'portal', name: '' }));
     output.push(encodeExecute('', run.limit + 1));
     output.push(flushFrame);
-    const hidden = { ...this.common(withholds, undefined), hidden: true };
+    const hidden = { ...this.sender.common(withholds, undefined), hidden: true };
     replies.push({ kind: 'parse', statement, change: conversation.statements.change('', undefined, group), ...hidden });
     replies.push({ kind: 'bind', change: conversation.portals.change('', undefined, group), ...hidden });
     replies.push({
@@ -225,9 +141,15 @@ export class Statements {
       statement: undefined,
       portal,
       simple: true,
-      ...this.common(withholds, undefined),
+      ...this.sender.common(withholds, undefined),
     });
-    const reply: Reply = { kind: 'execute', portal, run, ends: statement.ends, ...this.common(withholds, undefined) };
+    const reply: Reply = {
+      kind: 'execute',
+      portal,
+      run,
+      ends: statement.ends,
+      ...this.sender.common(withholds, undefined),
+    };
     replies.push(reply);
     this.serialRun = { reply, run, simple: true };
     if (plan.barrier || statement.names) this.barrierReply = reply;
@@ -237,7 +159,7 @@ export class Statements {
 
   parse(bytes: Buffer, start: number, end: number): Step {
     const parse = decodeParse(bytes, start, end);
-    return this.judge(parse.text, 'extended', (decided) => {
+    return this.judging.judge(parse.text, 'extended', (decided) => {
       if (this.conversation.skipping) return undefined;
       if (decided.kind === 'deny') this.refuse(frontend.Parse, refusalFields(decided.refusal), parse.name === '');
       else this.sendParse(parse, decided);
@@ -256,7 +178,7 @@ export class Statements {
       kind: 'parse',
       statement,
       change: conversation.statements.change(parse.name, statement, conversation.group),
-      ...this.common(plan?.withholdsErrors ?? false, undefined),
+      ...this.sender.common(plan?.withholdsErrors ?? false, undefined),
     });
   }
 
@@ -298,7 +220,7 @@ export class Statements {
     conversation.replies.push({
       kind: 'bind',
       change: conversation.portals.change(name, newPortal(name !== '', statement, parameters), conversation.group),
-      ...this.common(statement.plan?.withholdsErrors ?? false, undefined),
+      ...this.sender.common(statement.plan?.withholdsErrors ?? false, undefined),
     });
   }
 
@@ -323,7 +245,7 @@ export class Statements {
       statement,
       portal,
       simple: false,
-      ...this.common(withholds, undefined),
+      ...this.sender.common(withholds, undefined),
     });
     return undefined;
   }
@@ -341,7 +263,7 @@ export class Statements {
       statement: of === 'statement' ? conversation.statements.change(name, undefined, group) : undefined,
       portal: of === 'portal' ? conversation.portals.change(name, undefined, group) : undefined,
       closes: portal?.kind === 'found' ? portal.value : undefined,
-      ...this.common(false, undefined),
+      ...this.sender.common(false, undefined),
     });
     return undefined;
   }
@@ -400,10 +322,16 @@ export class Statements {
     if (conversation.session.masks && this.undescribed(portal)) {
       output.push(encodeDescribe({ of: 'portal', name }));
       portal.describedIn = conversation.group;
-      const common = { ...this.common(withholds, undefined), hidden: true };
+      const common = { ...this.sender.common(withholds, undefined), hidden: true };
       conversation.replies.push({ kind: 'describe', statement: undefined, portal, simple: false, ...common });
     }
-    const reply: Reply = { kind: 'execute', portal, run, ends: statement.ends, ...this.common(withholds, undefined) };
+    const reply: Reply = {
+      kind: 'execute',
+      portal,
+      run,
+      ends: statement.ends,
+      ...this.sender.common(withholds, undefined),
+    };
     conversation.replies.push(reply);
     conversation.unflushed = true;
     if (plan?.barrier || statement.names) this.barrierReply = reply;
@@ -433,7 +361,7 @@ export class Statements {
     this.output.forward(bytes, start, end);
     // The server ignores it inside COPY FROM STDIN.
     if (conversation.copyIn !== undefined) conversation.swallowed += 1;
-    else this.enqueueSync();
+    else this.sender.enqueueSync();
     return undefined;
   }
 
@@ -452,7 +380,7 @@ export class Statements {
     else conversation.unflushed = true;
     if (conversation.copyIn !== undefined) conversation.copyIn = undefined;
     else if (conversation.replies.length > 0) {
-      conversation.replies.push({ kind: 'copy-end', ...this.common(false, undefined) });
+      conversation.replies.push({ kind: 'copy-end', ...this.sender.common(false, undefined) });
     }
     return undefined;
   }
@@ -461,73 +389,4 @@ export class Statements {
     this.terminated = true;
     return undefined;
   }
-
-  // Entries ---------------------------------------------------------------------------------------------------------------
-
-  private common(withholds: boolean, instead: ErrorFields | undefined) {
-    return { group: this.conversation.group, instead, hidden: false, withholds, done: false };
-  }
-
-  private enqueueSync(): void {
-    const { conversation } = this;
-    conversation.skipping = false;
-    conversation.unflushed = false;
-    conversation.replies.push({ kind: 'sync', ...this.common(false, undefined) });
-    conversation.group += 1;
-  }
-
-  private enqueueQuery(
-    runs: readonly Run[],
-    withholds: boolean,
-    text: string,
-    instead: ErrorFields | undefined,
-  ): Reply {
-    const { conversation } = this;
-    const { statements, portals, group } = conversation;
-    // A simple query drops the unnamed statement and portal ("exec_simple_query").
-    const reply: Reply = {
-      kind: 'query',
-      runs,
-      index: 0,
-      failed: false,
-      ends: endsTransaction.test(text),
-      statement: statements.has('') ? statements.change('', undefined, group) : undefined,
-      portal: portals.has('') ? portals.change('', undefined, group) : undefined,
-      repair: false,
-      ...this.common(withholds, instead),
-    };
-    conversation.replies.push(reply);
-    conversation.unflushed = false;
-    conversation.group += 1;
-    return reply;
-  }
-}
-
-function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
-  return value instanceof Promise;
-}
-
-function decodeTypes(types: Buffer): readonly number[] {
-  if (types.length <= 2) return none;
-  const oids: number[] = [];
-  for (let at = 2; at + 4 <= types.length; at += 4) oids.push(types.readUInt32BE(at));
-  return oids;
-}
-
-const none: readonly number[] = [];
-
-function newStatement(plan: Plan | undefined, text: string, types: readonly number[]): Statement {
-  return {
-    plan,
-    types,
-    fields: undefined,
-    describedIn: 0,
-    formatted: new Map(),
-    ends: endsTransaction.test(text),
-    names: touchesNames.test(text),
-  };
-}
-
-function newPortal(named: boolean, statement: Statement, parameters: BindParameters | undefined): Portal {
-  return { named, statement, parameters, fields: undefined, describedIn: 0, run: undefined };
 }

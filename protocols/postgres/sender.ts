@@ -1,0 +1,104 @@
+// Entries for the replies of messages sent upstream, and the messages that are sent to fail in the place of refused ones.
+import type { Plan } from '../gate.ts';
+import type { Conversation } from './conversation.ts';
+import type { ErrorFields } from './errors.ts';
+import { type BindParameters, failingParse, failingQuery, failingUnnamedParse } from './frontend.ts';
+import { frontend } from './letters.ts';
+import type { Output } from './output.ts';
+import type { Portal, Reply, Run, Statement } from './replies.ts';
+
+const endsTransaction = /\b(?:commit|end|prepare|constraints)\b/i;
+const sharedNames = /\b(?:prepare|deallocate|discard|declare|close)\b/i;
+
+/** Whether a text may free or give away names of statements or portals in SQL. */
+export function touchesNames(text: string): boolean {
+  return sharedNames.test(text);
+}
+
+export class Sender {
+  private readonly conversation: Conversation;
+  private readonly output: Output;
+
+  constructor(conversation: Conversation, output: Output) {
+    this.conversation = conversation;
+    this.output = output;
+  }
+
+  /** Sends, in the place of a message, one that fails, and puts our error in the place of the server's. */
+  refuse(type: number, error: ErrorFields, unnamed: boolean): void {
+    const { conversation } = this;
+    if (type === frontend.Query || type === frontend.FunctionCall) {
+      this.output.push(failingQuery);
+      this.enqueueQuery([], false, '', error);
+      return;
+    }
+    this.output.push(unnamed ? failingUnnamedParse : failingParse);
+    conversation.unflushed = true;
+    conversation.replies.push({
+      kind: 'parse',
+      statement: undefined,
+      change: unnamed ? conversation.statements.change('', undefined, conversation.group) : undefined,
+      ...this.common(false, error),
+    });
+  }
+
+  /** What all entries of the present sync group share. */
+  common(withholds: boolean, instead: ErrorFields | undefined) {
+    return { group: this.conversation.group, instead, hidden: false, withholds, done: false };
+  }
+
+  enqueueSync(): void {
+    const { conversation } = this;
+    conversation.skipping = false;
+    conversation.unflushed = false;
+    conversation.replies.push({ kind: 'sync', ...this.common(false, undefined) });
+    conversation.group += 1;
+  }
+
+  enqueueQuery(runs: readonly Run[], withholds: boolean, text: string, instead: ErrorFields | undefined): Reply {
+    const { conversation } = this;
+    const { statements, portals, group } = conversation;
+    // A simple query drops the unnamed statement and portal ("exec_simple_query").
+    const reply: Reply = {
+      kind: 'query',
+      runs,
+      index: 0,
+      failed: false,
+      ends: endsTransaction.test(text),
+      statement: statements.has('') ? statements.change('', undefined, group) : undefined,
+      portal: portals.has('') ? portals.change('', undefined, group) : undefined,
+      repair: false,
+      ...this.common(withholds, instead),
+    };
+    conversation.replies.push(reply);
+    conversation.unflushed = false;
+    conversation.group += 1;
+    return reply;
+  }
+}
+
+/** The parameter types of a Parse, as on the wire. */
+export function decodeTypes(types: Buffer): readonly number[] {
+  if (types.length <= 2) return none;
+  const oids: number[] = [];
+  for (let at = 2; at + 4 <= types.length; at += 4) oids.push(types.readUInt32BE(at));
+  return oids;
+}
+
+const none: readonly number[] = [];
+
+export function newStatement(plan: Plan | undefined, text: string, types: readonly number[]): Statement {
+  return {
+    plan,
+    types,
+    fields: undefined,
+    describedIn: 0,
+    formatted: new Map(),
+    ends: endsTransaction.test(text),
+    names: touchesNames(text),
+  };
+}
+
+export function newPortal(named: boolean, statement: Statement, parameters: BindParameters | undefined): Portal {
+  return { named, statement, parameters, fields: undefined, describedIn: 0, run: undefined };
+}
