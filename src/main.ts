@@ -1,5 +1,6 @@
 // The command line of Sallyport: names, options and help; the work is done in the rooms behind it.
 import { Command } from 'commander';
+import type { FilterOptions } from './cli/audit.ts';
 import { fail } from './cli/output.ts';
 import { version } from './cli/version.ts';
 
@@ -59,6 +60,30 @@ audit
     (await import('./cli/audit.ts')).tail({ ...options, json: options.json === true }),
   );
 
+withFilters(audit.command('search'))
+  .description('records that match, oldest first')
+  .requiredOption(...configOption)
+  .option('--json', 'one JSON object a line')
+  .action(async (options: FilterOptions & { config: string; json?: boolean }) =>
+    (await import('./cli/audit.ts')).search({ ...options, json: options.json === true }),
+  );
+withFilters(audit.command('export'))
+  .description('records that match, for other systems')
+  .requiredOption(...configOption)
+  .option('--format <format>', 'jsonl, csv or ocsf', 'jsonl')
+  .action(async (options: FilterOptions & { config: string; format: string }) =>
+    (await import('./cli/audit.ts')).exportAll(options),
+  );
+audit
+  .command('verify')
+  .description('checks every chain; exit 1 and the place where something was changed')
+  .requiredOption(...configOption)
+  .option('--since <time>', 'from this time on: 1h, 7d, 2026-03-04')
+  .option('--json', 'print one JSON object')
+  .action(async (options: { config: string; since?: string; json?: boolean }) =>
+    (await import('./cli/audit.ts')).verify({ ...options, json: options.json === true }),
+  );
+
 program
   .command('demo')
   .description('the whole product on an embedded PostgreSQL, with a scripted agent')
@@ -76,6 +101,24 @@ for (const [name, why] of [
     .allowUnknownOption()
     .allowExcessArguments()
     .action(() => fail(`sallyport ${name}: not available yet (${why})`));
+}
+
+function withFilters(command: Command): Command {
+  return command
+    .option('--identity <name>', 'of this identity')
+    .option('--group <name>', 'of identities in this group')
+    .option('--target <name>', 'on this target')
+    .option('--table <name>', 'naming this table')
+    .option('--column <name>', 'naming this column')
+    .option('--verdict <verdict>', 'allow, deny or hold')
+    .option('--rule <name>', 'decided by this rule')
+    .option('--verb <verb>', 'with this verb')
+    .option('--text <text>', 'with this in the text')
+    .option('--fingerprint <id>', 'of this shape')
+    .option('--since <time>', 'from this time on: 1h, 7d, 2026-03-04')
+    .option('--until <time>', 'before this time')
+    .option('--min-duration <duration>', 'that ran at least this long')
+    .option('--min-rows <count>', 'that returned at least this many rows');
 }
 
 function list(value: string): string[] {

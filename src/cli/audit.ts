@@ -1,5 +1,17 @@
 // `sallyport audit`: the records, for people and, with --json, for programs.
-import { renderJson, renderRecord, tailRecords } from '../audit/index.ts';
+import {
+  type AuditFilter,
+  EXPORT_FORMATS,
+  exportRecords,
+  FilterError,
+  parseDuration,
+  parseTime,
+  renderJson,
+  renderRecord,
+  searchJournal,
+  tailRecords,
+  verifyJournal,
+} from '../audit/index.ts';
 import { loadOrFail } from './config.ts';
 import { colours, fail } from './output.ts';
 
@@ -24,4 +36,113 @@ export async function tail(options: {
       `${options.json ? renderJson(record) : renderRecord(record, { color: colours(process.stdout) })}\n`,
     );
   }
+}
+
+export interface FilterOptions {
+  readonly identity?: string;
+  readonly group?: string;
+  readonly target?: string;
+  readonly table?: string;
+  readonly column?: string;
+  readonly verdict?: string;
+  readonly rule?: string;
+  readonly verb?: string;
+  readonly text?: string;
+  readonly fingerprint?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly minDuration?: string;
+  readonly minRows?: string;
+}
+
+/** Prints the records that match, oldest first. */
+export async function search(
+  options: FilterOptions & { readonly config: string; readonly json: boolean },
+): Promise<void> {
+  await withMatches(options, async (journal, filter) => {
+    const color = colours(process.stdout);
+    for await (const record of searchJournal(journal, filter)) {
+      await print(`${options.json ? renderJson(record) : renderRecord(record, { color })}\n`);
+    }
+  });
+}
+
+/** Prints the records that match in a form other systems read. */
+export async function exportAll(
+  options: FilterOptions & { readonly config: string; readonly format: string },
+): Promise<void> {
+  const format = EXPORT_FORMATS.find((each) => each === options.format);
+  if (format === undefined)
+    return fail(`--format: expected ${EXPORT_FORMATS.join(', ')}, got ${JSON.stringify(options.format)}`);
+  await withMatches(options, async (journal, filter) => {
+    for await (const part of exportRecords(searchJournal(journal, filter), format)) await print(part);
+  });
+}
+
+/** Checks the chains; the exit code is 1 when anything was changed, and each place is named. */
+export async function verify(options: {
+  readonly config: string;
+  readonly since?: string;
+  readonly json: boolean;
+}): Promise<void> {
+  await withMatches(options, async (journal, { since }) => {
+    const report = await verifyJournal(journal, since === undefined ? {} : { time: since });
+    if (!report.ok) process.exitCode = 1;
+    if (options.json) return print(`${JSON.stringify(report)}\n`);
+    for (const { worker, segment, line, message } of report.problems) {
+      const place = [
+        worker,
+        segment === undefined ? '' : `segment ${segment}`,
+        line === undefined ? '' : `line ${line}`,
+      ];
+      await print(`broken: ${place.filter((part) => part !== '').join(', ')}: ${message}\n`);
+    }
+    for (const { worker, segments, lines } of report.chains)
+      await print(`${worker}: ${lines} lines in ${segments} segments\n`);
+    await print(report.ok ? 'the records are whole and unchanged\n' : 'the records are NOT as they were written\n');
+  });
+}
+
+async function withMatches(
+  options: FilterOptions & { readonly config: string },
+  use: (journal: string, filter: AuditFilter) => Promise<void>,
+): Promise<void> {
+  const config = await loadOrFail(options.config);
+  if (config === undefined) return;
+  try {
+    await use(config.audit.journal, filterOf(options));
+  } catch (cause) {
+    if (!(cause instanceof FilterError)) throw cause;
+    fail(cause.message);
+  }
+}
+
+function filterOf(options: FilterOptions): AuditFilter {
+  const { identity, group, target, table, column, rule, verb, text, fingerprint } = options;
+  const verdict = (['allow', 'deny', 'hold'] as const).find((each) => each === options.verdict);
+  if (options.verdict !== undefined && verdict === undefined)
+    throw new FilterError('--verdict: expected allow, deny or hold');
+  const minRows = options.minRows === undefined ? undefined : Number(options.minRows);
+  if (minRows !== undefined && !Number.isInteger(minRows)) throw new FilterError('--min-rows: expected a whole number');
+  return {
+    identity,
+    group,
+    target,
+    table,
+    column,
+    verdict,
+    rule,
+    verb,
+    text,
+    fingerprint,
+    minRows,
+    since: options.since === undefined ? undefined : parseTime(options.since),
+    until: options.until === undefined ? undefined : parseTime(options.until),
+    minMs: options.minDuration === undefined ? undefined : parseDuration(options.minDuration),
+  };
+}
+
+/** Waits where the reader is slower than the journal, so that an export of any size takes constant memory. */
+async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
 }
