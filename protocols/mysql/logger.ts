@@ -1,8 +1,10 @@
-// What this room logs through: pino fits.
+// What this room asks of a logger: pino fits.
+
+type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
 export interface Logger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
+  debug: Write;
+  info: Write;
+  warn: Write;
+  error: Write;
 }
