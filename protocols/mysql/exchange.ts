@@ -33,6 +33,7 @@ export class Exchange {
     socket.on('end', this.onGone);
     socket.on('close', this.onGone);
     if (socket.destroyed) this.failure = new ConnectionClosed();
+    socket.resume();
   }
 
   /** The next payload; its bytes are the caller's. */
