@@ -114,6 +114,11 @@ export interface GateSession {
   parameter(name: string, value: string): Refusal | undefined;
   /** Transaction state after each ReadyForQuery or OK: idle, in a transaction, failed transaction. */
   transaction(status: 'I' | 'T' | 'E'): void;
+  /**
+   * MySQL: the server is about to set the session back to what it was after the login (COM_RESET_CONNECTION): no temporary tables, user
+   * variables or prepared statements, settings as reported by `parameter` next. Left out: the command is refused.
+   */
+  reset?(): void;
   /** Registers what to do when the session must end (identity expired or revoked, killed by a person). Called at most once. */
   onEnd(listener: (refusal: Refusal) => void): void;
   /** Writes the session's closing record. The relay calls it exactly once, when both sides are gone. */
@@ -149,6 +154,11 @@ export interface Plan {
   readonly withholdsErrors: boolean;
   /** The next statement may read differently once this one has run: finish it before the next is judged. */
   readonly barrier: boolean;
+  /**
+   * MySQL: this statement may answer with any number of results (CALL, EXECUTE, a compound statement). It is carried out only where
+   * it is alone in its text, since the results of others could not be told from its own. Left out: not known.
+   */
+  readonly manyResults?: boolean;
   /** The result ends with an error after this many rows. */
   readonly maxRows: number | undefined;
 }
