@@ -228,6 +228,7 @@ export class Answers implements ServerFrameHandler {
         front !== undefined && withholds(front, fields, this.conversation.transactionWithholds),
       );
     }
+    conversation.failed = front;
     if (conversation.copyIn === front) conversation.copyIn = undefined;
     const withheld = withholds(front, fields, this.conversation.transactionWithholds);
     if (front.kind === 'query') front.failed = true;
@@ -322,6 +323,7 @@ export class Answers implements ServerFrameHandler {
       this.failTransaction();
       return 'drop';
     }
+    if (front?.kind === 'sync' && front.hidden) return 'drop';
     conversation.status = status;
     conversation.session.transaction(status);
     return 'keep';
