@@ -358,7 +358,14 @@ export class Answers implements ServerFrameHandler {
         replies.remove(index, 1);
         break;
       }
-      if (next.kind !== 'sync') throw new FatalError('08P01', 'unexpected message during COPY from stdin');
+      if (next.kind !== 'sync') {
+        // The server fails at any other message, loses its place in the stream and ends the session.
+        for (let later = replies.at(index); later !== undefined; later = replies.at(index)) {
+          replies.remove(index, 1);
+          this.conversation.cancel(later, false);
+        }
+        break;
+      }
       replies.remove(index, 1);
       this.conversation.swallowed += 1;
       index = 1;
