@@ -228,6 +228,7 @@ export class Answers implements ServerFrameHandler {
         front !== undefined && withholds(front, fields, this.conversation.transactionWithholds),
       );
     }
+    conversation.failed = front;
     if (conversation.copyIn === front) conversation.copyIn = undefined;
     const withheld = withholds(front, fields, this.conversation.transactionWithholds);
     if (front.kind === 'query') front.failed = true;
@@ -322,6 +323,7 @@ export class Answers implements ServerFrameHandler {
       this.failTransaction();
       return 'drop';
     }
+    if (front?.kind === 'sync' && front.hidden) return 'drop';
     conversation.status = status;
     conversation.session.transaction(status);
     return 'keep';
@@ -356,7 +358,14 @@ export class Answers implements ServerFrameHandler {
         replies.remove(index, 1);
         break;
       }
-      if (next.kind !== 'sync') throw new FatalError('08P01', 'unexpected message during COPY from stdin');
+      if (next.kind !== 'sync') {
+        // The server fails at any other message, loses its place in the stream and ends the session.
+        for (let later = replies.at(index); later !== undefined; later = replies.at(index)) {
+          replies.remove(index, 1);
+          this.conversation.cancel(later, false);
+        }
+        break;
+      }
       replies.remove(index, 1);
       this.conversation.swallowed += 1;
       index = 1;

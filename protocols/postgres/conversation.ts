@@ -13,8 +13,12 @@ export class Conversation {
   readonly suspended = new Set<Portal>();
   /** The sync group that the client's next message belongs to. */
   group = 1;
+  /** Something of that group has been sent. */
+  groupBegun = false;
   /** The server ignores everything up to a Sync that has not been sent yet. */
   skipping = false;
+  /** The message the server last failed at. */
+  failed: Reply | undefined;
   /** COPY FROM STDIN in progress: the server takes CopyData and ignores Sync and Flush. */
   copyIn: Reply | undefined;
   /** ReadyForQuery messages the server may still owe though a COPY FROM STDIN should have swallowed their Sync. */

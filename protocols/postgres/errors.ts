@@ -81,3 +81,9 @@ export function encodeError(fields: ErrorFields, type: number = backend.ErrorRes
 export function encodeNotice(message: string): Buffer {
   return encodeError({ severity: 'NOTICE', sqlstate: '00000', message }, backend.NoticeResponse);
 }
+
+/** A message that has no place in COPY FROM STDIN: the server loses its place in the stream over it and ends the session. */
+export function copyViolation(type: number): FatalError {
+  const code = type.toString(16).toUpperCase().padStart(2, '0');
+  return new FatalError('08P01', `unexpected message type 0x${code} during COPY from stdin`);
+}

@@ -242,6 +242,10 @@ export const terminateFrame = Buffer.from([frontend.Terminate, 0, 0, 0, 4]);
 /** Binds the unnamed statement to the unnamed portal: no parameters, text results. */
 export const bindUnnamed = Buffer.from([frontend.Bind, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0]);
 
+/** Closes the unnamed statement. */
+export const closeUnnamed = Buffer.from([frontend.Close, 0, 0, 0, 6, 0x53, 0]);
+export const emptyQuery = encodeQuery('');
+
 // A refused statement is replaced by one the server is sure to refuse too: a single word is a syntax error in every state of
 // a transaction, for the grammar runs before anything else ("exec_parse_message", "exec_simple_query").
 const failing = 'sallyport_refused';

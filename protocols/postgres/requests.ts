@@ -1,11 +1,11 @@
 // The client's side of a session: frames are cut from what it sends and handled one at a time, each when nothing that it depends
 // on is still unanswered. Dispatched by message letter; what the messages do stands in statements.ts.
 import type { Conversation } from './conversation.ts';
-import { errorFields, FatalError } from './errors.ts';
+import { copyViolation, errorFields, FatalError } from './errors.ts';
 import { FrameCutter, type FrameHandler, type Treatment } from './frames.ts';
 import { flushFrame, MalformedMessage } from './frontend.ts';
 import type { RequestHost, Step } from './judging.ts';
-import { frontend, letterName } from './letters.ts';
+import { frontend } from './letters.ts';
 import type { Output } from './output.ts';
 import type { Statements } from './statements.ts';
 
@@ -171,11 +171,11 @@ export class Requests implements FrameHandler {
   }
 
   private handle(kind: Kind, type: number, bytes: Buffer, start: number, end: number): Step {
+    if (this.conversation.copyIn !== undefined && kind.waits === 'judged') {
+      throw copyViolation(type);
+    }
     if (this.mustWait(kind.waits)) return 'wait';
     if (this.skips(type)) return undefined;
-    if (kind.waits === 'judged' && this.conversation.copyIn !== undefined) {
-      throw new FatalError('08P01', `unexpected message type ${letterName(type)} during COPY from stdin`);
-    }
     try {
       return kind.handle(this.statements, bytes, start, end);
     } catch (cause) {
@@ -193,6 +193,8 @@ export class Requests implements FrameHandler {
   private mustWait(waits: Waits): boolean {
     if (waits === 'copy') return false;
     const { statements } = this;
+    // Inside of COPY FROM STDIN the server ignores Sync and Flush: to wait with them would be to wait for ever.
+    if (waits === 'sent' && this.conversation.copyIn !== undefined) return false;
     if (!statements.serial && !(waits === 'judged' && statements.barrier)) return false;
     this.askForAnswers();
     return true;

@@ -44,18 +44,28 @@ export class Sender {
 
   /** What all entries of the present sync group share. */
   common(withholds: boolean, instead: ErrorFields | undefined) {
+    this.conversation.groupBegun = true;
     return { group: this.conversation.group, instead, hidden: false, withholds, done: false };
   }
 
-  enqueueSync(): void {
+  /** `hidden`: its ReadyForQuery is not for the client. */
+  enqueueSync(hidden = false): void {
     const { conversation } = this;
     conversation.skipping = false;
     conversation.unflushed = false;
-    conversation.replies.push({ kind: 'sync', ...this.common(false, undefined) });
+    conversation.replies.push({ kind: 'sync', ...this.common(false, undefined), hidden });
     conversation.group += 1;
+    conversation.groupBegun = false;
   }
 
-  enqueueQuery(runs: readonly Run[], withholds: boolean, text: string, instead: ErrorFields | undefined): Reply {
+  /** `hidden`: nothing but its errors and its ReadyForQuery is for the client. */
+  enqueueQuery(
+    runs: readonly Run[],
+    withholds: boolean,
+    text: string,
+    instead: ErrorFields | undefined,
+    hidden = false,
+  ): Reply {
     const { conversation } = this;
     const { statements, portals, group } = conversation;
     // A simple query drops the unnamed statement and portal ("exec_simple_query").
@@ -69,10 +79,12 @@ export class Sender {
       portal: portals.has('') ? portals.change('', undefined, group) : undefined,
       repair: false,
       ...this.common(withholds, instead),
+      hidden,
     };
     conversation.replies.push(reply);
     conversation.unflushed = false;
     conversation.group += 1;
+    conversation.groupBegun = false;
     return reply;
   }
 }

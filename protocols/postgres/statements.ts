@@ -6,11 +6,13 @@ import { type ErrorFields, errorFields, refusalFields } from './errors.ts';
 import {
   BindParameters,
   bindUnnamed,
+  closeUnnamed,
   decodeBind,
   decodeExecute,
   decodeNamed,
   decodeParse,
   decodeQuery,
+  emptyQuery,
   encodeDescribe,
   encodeExecute,
   encodeParse,
@@ -38,7 +40,16 @@ export class Statements {
   /** What must be answered before anything else is judged. */
   private barrierReply: Reply | undefined;
   /** A run with a row limit of ours: nothing is sent behind it before it has ended. */
-  private serialRun: { readonly reply: Reply; readonly run: Run; readonly simple: boolean } | undefined;
+  private serialRun:
+    | {
+        readonly reply: Reply;
+        readonly run: Run;
+        /** A simple query, which is ours to end with a Sync. */
+        readonly simple: boolean;
+        /** All entries of a simple query. */
+        readonly own: readonly (Reply | undefined)[];
+      }
+    | undefined;
 
   constructor(conversation: Conversation, output: Output, host: RequestHost) {
     this.conversation = conversation;
@@ -62,14 +73,39 @@ export class Statements {
     if (serial === undefined || !serial.reply.done) return;
     this.serialRun = undefined;
     const { run } = serial;
-    if (run.cut !== undefined && !this.conversation.skipping) {
+    const { conversation } = this;
+    // Where an earlier message has failed the server skipped the query, as it would have skipped the client's own.
+    if (conversation.skipping && !serial.own.includes(conversation.failed)) return;
+    const failed = conversation.skipping || run.cut !== undefined;
+    if (run.cut !== undefined && !conversation.skipping) {
       run.fail(run.cut.sqlstate);
       this.refuse(frontend.Execute, run.cut);
     }
-    if (serial.simple) {
-      this.output.push(syncFrame);
-      this.sender.enqueueSync();
+    if (serial.simple) this.endLimited(failed);
+  }
+
+  /** Ends a simple query that was run through the extended protocol: nothing of it may stay, least of all its unnamed statement. */
+  private endLimited(failed: boolean): void {
+    const { output, sender } = this;
+    if (failed) {
+      // A Close would be skipped with all the rest; an empty query drops the statement, and its ReadyForQuery is the client's.
+      output.push(syncFrame);
+      sender.enqueueSync(true);
+      output.push(emptyQuery);
+      sender.enqueueQuery([], false, '', undefined, true);
+      return;
     }
+    output.push(closeUnnamed);
+    this.conversation.replies.push({
+      kind: 'close',
+      statement: undefined,
+      portal: undefined,
+      closes: undefined,
+      ...sender.common(false, undefined),
+      hidden: true,
+    });
+    output.push(syncFrame);
+    sender.enqueueSync();
   }
 
   /** Puts a message that fails, and our error, in the place of a message. */
@@ -101,7 +137,9 @@ export class Statements {
 
   private sendQuery(text: string, allowed: Extract<Decided, { kind: 'allow' }>, runs: readonly Run[]): void {
     const [run] = runs;
-    if (runs.length === 1 && run?.plan?.maxRows !== undefined && !parameterMark.test(text)) {
+    // Not behind messages without a Sync: there a Query is answered by a ReadyForQuery inside of their transaction.
+    const alone = runs.length === 1 && !this.conversation.groupBegun && !parameterMark.test(text);
+    if (alone && run?.plan?.maxRows !== undefined) {
       this.sendLimited(text, allowed.text, run, run.plan);
       return;
     }
@@ -134,15 +172,6 @@ export class Statements {
     output.push(encodeExecute('', run.limit + 1));
     output.push(flushFrame);
     const hidden = { ...this.sender.common(withholds, undefined), hidden: true };
-    replies.push({ kind: 'parse', statement, change: conversation.statements.change('', undefined, group), ...hidden });
-    replies.push({ kind: 'bind', change: conversation.portals.change('', undefined, group), ...hidden });
-    replies.push({
-      kind: 'describe',
-      statement: undefined,
-      portal,
-      simple: true,
-      ...this.sender.common(withholds, undefined),
-    });
     const reply: Reply = {
       kind: 'execute',
       portal,
@@ -150,8 +179,14 @@ export class Statements {
       ends: statement.ends,
       ...this.sender.common(withholds, undefined),
     };
-    replies.push(reply);
-    this.serialRun = { reply, run, simple: true };
+    const own: readonly Reply[] = [
+      { kind: 'parse', statement, change: conversation.statements.change('', undefined, group), ...hidden },
+      { kind: 'bind', change: conversation.portals.change('', undefined, group), ...hidden },
+      { kind: 'describe', statement: undefined, portal, simple: true, ...this.sender.common(withholds, undefined) },
+      reply,
+    ];
+    for (const entry of own) replies.push(entry);
+    this.serialRun = { reply, run, simple: true, own };
     if (plan.barrier || statement.names) this.barrierReply = reply;
   }
 
@@ -209,8 +244,7 @@ export class Statements {
     if (found.kind === 'found') return found.value;
     if (found.kind === 'waiting') return 'wait';
     // Also where SQL has prepared it: then we do not know what it would do.
-    const what = name === '' ? 'unnamed prepared statement' : `prepared statement "${name}"`;
-    this.refuse(frontend.Bind, errorFields('26000', `${what} does not exist`));
+    this.refuse(frontend.Bind, missing('statement', name));
     return undefined;
   }
 
@@ -231,6 +265,11 @@ export class Statements {
     const names =
       of === 'statement' ? conversation.statements.lookup(name, group) : conversation.portals.lookup(name, group);
     if (names.kind === 'waiting') return 'wait';
+    if (names.kind === 'unknown' && name === '') {
+      // The server may have one all the same: from a simple query that we ran through the extended protocol.
+      this.refuse(frontend.Describe, missing(of, name));
+      return undefined;
+    }
     const target = names.kind === 'found' ? names.value : undefined;
     const portal = target !== undefined && 'statement' in target ? target : undefined;
     const statement = target !== undefined && !('statement' in target) ? target : undefined;
@@ -238,8 +277,7 @@ export class Statements {
     this.output.forward(bytes, start, end);
     conversation.unflushed = true;
     const plan = statement?.plan ?? portal?.statement.plan;
-    // A name we do not know may have been given in SQL to a statement whose texts are withheld.
-    const withholds = plan?.withholdsErrors ?? conversation.session.masks;
+    const withholds = plan?.withholdsErrors ?? false;
     conversation.replies.push({
       kind: 'describe',
       statement,
@@ -275,7 +313,7 @@ export class Statements {
     if (found.kind === 'waiting') return 'wait';
     if (found.kind === 'unknown') {
       // Also where SQL has declared it: then we do not know whose rows it gives.
-      this.refuse(frontend.Execute, errorFields('34000', `portal "${name}" does not exist`));
+      this.refuse(frontend.Execute, missing('portal', name));
       return undefined;
     }
     const portal = found.value;
@@ -344,7 +382,7 @@ export class Statements {
     output.push(flushFrame);
     conversation.unflushed = false;
     run.serial = true;
-    this.serialRun = { reply, run, simple: false };
+    this.serialRun = { reply, run, simple: false, own: [reply] };
   }
 
   /** Whether the columns of the portal's rows would be unknown when they come. */
@@ -389,4 +427,13 @@ export class Statements {
     this.terminated = true;
     return undefined;
   }
+}
+
+/** The server's own words for a name that stands for nothing. */
+function missing(of: 'statement' | 'portal', name: string): ErrorFields {
+  if (of === 'portal') return errorFields('34000', `portal "${name}" does not exist`);
+  return errorFields(
+    '26000',
+    `${name === '' ? 'unnamed prepared statement' : `prepared statement "${name}"`} does not exist`,
+  );
 }

@@ -90,6 +90,25 @@ describe('COPY FROM STDIN', () => {
     await client.close();
   });
 
+  test('ends the session at a message that has no place in it, as the server does', async () => {
+    for (const together of [true, false]) {
+      const { client } = await open();
+      await client.ask(say.query('create temporary table t (a int)'));
+      client.messages.length = 0;
+      if (together) client.send(say.query('copy t from stdin'), say.query('select 1'));
+      else {
+        client.send(say.query('copy t from stdin'));
+        await client.until((received) => received.length > 0);
+        client.send(say.query('select 1'));
+      }
+      await client.until(() => client.closed);
+      expect(errorOf(client.messages)).toMatchObject({
+        C: '08P01',
+        M: 'unexpected message type 0x51 during COPY from stdin',
+      });
+    }
+  });
+
   test('of a statement with a row limit of ours works too', async () => {
     const { client } = await open({ plan: { maxRows: 10 } });
     await client.ask(say.query('create temporary table t (a int)'));
@@ -97,6 +116,16 @@ describe('COPY FROM STDIN', () => {
     client.send(say.query('copy t from stdin'), say.copyData('1\n'), say.copyDone, say.query('select count(*) from t'));
     const answer = await client.take(2);
     expect(letters(answer)).toBe('GCZTDCZ');
+    client.send(
+      say.parse('', 'copy t from stdin'),
+      say.bind('', ''),
+      say.execute(''),
+      say.sync,
+      say.copyData('2\n'),
+      say.copyDone,
+      say.sync,
+    );
+    expect(letters(await client.take())).toBe('12GCZ');
     await client.close();
   });
 });
