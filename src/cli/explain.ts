@@ -3,7 +3,7 @@ import { loadMaskKey } from '../config/index.ts';
 import { createLog } from '../gateway/log.ts';
 import { Target } from '../gateway/target.ts';
 import { judge, type OutputMask, type Verdict } from '../policy/index.ts';
-import { describeReading, type Reading } from '../sql/index.ts';
+import { columnPath, describeReading, type Reading } from '../sql/index.ts';
 import { loadOrFail } from './config.ts';
 import { fail } from './output.ts';
 
@@ -95,8 +95,7 @@ function asText(reading: Reading, verdict: Verdict): string {
 
 function maskName(mask: OutputMask | undefined): string {
   if (mask === undefined) return 'none';
-  if (mask.kind === 'redact')
-    return `redacted whole, computed from ${mask.because.map(({ schema, table, column }) => `${schema}.${table}.${column}`).join(', ')}`;
+  if (mask.kind === 'redact') return `redacted whole, computed from ${mask.because.map(columnPath).join(', ')}`;
   const { spec, observe } = mask.mask;
   const detail =
     'count' in spec

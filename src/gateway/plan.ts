@@ -1,7 +1,6 @@
 // An allowed statement on its way: its record is opened for each run, its rows are shaped, its outcome is settled.
 import type {
   Arrival,
-  BoundParameters,
   Execution,
   Field,
   FieldMask,
@@ -17,7 +16,7 @@ import type {
 import { newRecordId } from '../audit/index.ts';
 import { planMask, redactionFor } from '../masking/index.ts';
 import type { OutputMask, SessionPolicy, Verdict } from '../policy/index.ts';
-import type { ColumnName, ReadResult, ReadStatement } from '../sql/index.ts';
+import { type ColumnName, columnPath, type ReadResult, type ReadStatement } from '../sql/index.ts';
 import { refusalOf } from './refusals.ts';
 import type { Session } from './session.ts';
 
@@ -73,18 +72,15 @@ export class StatementPlan implements Plan {
     return this.#verdict.maxRows;
   }
 
-  open(parameters: BoundParameters | undefined): MaybePromise<Opened> {
+  open(): MaybePromise<Opened> {
     // Within one text the epoch moves by the text's own statements, which the reading has followed already.
-    if (this.#origin.arrival === 'simple' || this.#epoch === this.#session.parts.sql.epoch)
-      return this.#rejudge(parameters);
+    if (this.#origin.arrival === 'simple' || this.#epoch === this.#session.parts.sql.epoch) return this.#rejudge();
     const read = this.#session.parts.sql.read(this.#origin.text);
-    return read instanceof Promise
-      ? read.then((result) => this.#reread(result, parameters))
-      : this.#reread(read, parameters);
+    return read instanceof Promise ? read.then((result) => this.#reread(result)) : this.#reread(read);
   }
 
   /** Settings have changed since the text was read and the server will plan anew: take the new reading. */
-  #reread(result: ReadResult, parameters: BoundParameters | undefined): MaybePromise<Opened> {
+  #reread(result: ReadResult): MaybePromise<Opened> {
     const statement = result.kind === 'read' ? result.statements[this.#origin.index] : undefined;
     if (statement === undefined) {
       return this.#refuse({
@@ -97,10 +93,10 @@ export class StatementPlan implements Plan {
     }
     this.#statement = statement;
     this.#epoch = this.#session.parts.sql.epoch;
-    return this.#rejudge(parameters);
+    return this.#rejudge();
   }
 
-  #rejudge(_parameters: BoundParameters | undefined): MaybePromise<Opened> {
+  #rejudge(): MaybePromise<Opened> {
     const verdict = this.#session.verdict(this.#statement.reading);
     if ('refusal' in verdict) return this.#refuse(verdict.refusal);
     if (verdict.kind !== 'allow') return this.#refuse(refusalOf(verdict));
@@ -132,26 +128,10 @@ export class StatementPlan implements Plan {
   }
 
   #refuse(refusal: Refusal): MaybePromise<Opened> {
-    const record = newRecordId();
-    const refused: Opened = { kind: 'refused', refusal: { ...refusal, detail: `record ${record}` } };
-    try {
-      const written = this.#session.record(record, this.#text, this.#statement, {
-        verdict: 'deny',
-        rule: refusal.rule,
-        reason: refusal.message,
-        role: undefined,
-        masked: [],
-        wouldBe: [],
-        prepared: this.#record,
-      });
-      if (!(written instanceof Promise)) return refused;
-      return written.then(
-        () => refused,
-        () => refused,
-      );
-    } catch {
-      return refused;
-    }
+    const refused = this.#session.refuse(this.#text, this.#statement, refusal, { prepared: this.#record });
+    return refused instanceof Promise
+      ? refused.then((kept): Opened => ({ kind: 'refused', refusal: kept }))
+      : { kind: 'refused', refusal: refused };
   }
 
   shape(fields: readonly Field[]): Shaped {
@@ -303,7 +283,7 @@ function maskedColumns(verdict: Allowed): readonly string[] {
   const columns = verdict.masks.flatMap((mask) =>
     mask === undefined ? [] : mask.kind === 'mask' ? [mask.column] : mask.because,
   );
-  return [...new Set(columns.map(({ schema, table, column }) => `${schema}.${table}.${column}`))];
+  return [...new Set(columns.map(columnPath))];
 }
 
 function code(character: string): number {

@@ -14,7 +14,7 @@ import type { Identity } from '../identity/index.ts';
 import type { MaskKey } from '../masking/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
 import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
-import { compare, withoutLiterals } from '../sql/index.ts';
+import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
 import { type AllowedStatement, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
@@ -49,7 +49,7 @@ export class Session implements GateSession {
   #ending: Refusal | undefined;
   #expiry: NodeJS.Timeout | undefined;
   /** Verdicts by reading: readings are shared by all runs of a shape, and a verdict depends on nothing else. */
-  #verdicts = new WeakMap<Reading, Verdict>();
+  #verdicts = new WeakMap<Reading, Judged>();
   #judgedUnder: SessionPolicy | undefined;
 
   constructor(parts: SessionParts) {
@@ -67,12 +67,7 @@ export class Session implements GateSession {
 
   judge(text: string, arrival: Arrival): MaybePromise<Judgement> {
     if (text.length > this.parts.maxStatementBytes || Buffer.byteLength(text) > this.parts.maxStatementBytes) {
-      return this.#denied(
-        `(a text of ${text.length} characters)`,
-        undefined,
-        tooLong(this.parts.maxStatementBytes),
-        undefined,
-      );
+      return this.#denied(`(a text of ${text.length} characters)`, undefined, tooLong(this.parts.maxStatementBytes));
     }
     const read = this.parts.sql.read(text);
     return read instanceof Promise
@@ -89,33 +84,23 @@ export class Session implements GateSession {
         sqlstate: read.sqlstate,
         ...(read.position === undefined ? {} : { position: read.position }),
       };
-      return this.#denied(text, undefined, refusal, undefined);
+      return this.#denied(text, undefined, refusal);
     }
     if (read.kind === 'forbidden') {
-      return this.#denied(
-        text,
-        undefined,
-        {
-          kind: 'policy',
-          rule: read.rule,
-          message: `sallyport: denied by rule "${read.rule}": ${read.message}`,
-          hint: read.hint,
-        },
-        undefined,
-      );
+      return this.#denied(text, undefined, {
+        kind: 'policy',
+        rule: read.rule,
+        message: `sallyport: denied by rule "${read.rule}": ${read.message}`,
+        hint: read.hint,
+      });
     }
     const allowed: AllowedStatement[] = [];
     for (const statement of read.statements) {
-      const verdict = this.verdict(statement.reading, textOf(text, read.statements, statement));
-      if ('refusal' in verdict) return this.#denied(text, statement, verdict.refusal, undefined);
+      const own = textOf(text, read.statements, statement);
+      const verdict = this.verdict(statement.reading, own);
+      if ('refusal' in verdict) return this.#denied(text, statement, verdict.refusal);
       if (verdict.kind !== 'allow') return this.#denied(text, statement, refusalOf(verdict), verdict);
-      if (
-        verdict.statementTimeoutMs !== undefined &&
-        statement.reading.settings.some(({ name }) => name === 'statement_timeout')
-      ) {
-        return this.#denied(text, statement, timeoutIsFixed, undefined);
-      }
-      allowed.push({ statement, verdict, record: newRecordId(), text: textOf(text, read.statements, statement) });
+      allowed.push({ statement, verdict, record: newRecordId(), text: own });
     }
     // A text without a statement (empty, or only a comment) has no plan and still carries a tag: the server answers it as empty.
     const first = allowed[0]?.record ?? newRecordId();
@@ -125,7 +110,7 @@ export class Session implements GateSession {
   }
 
   /** The verdict on a reading under the roles held now. */
-  verdict(reading: Reading, text?: string): Verdict | { readonly refusal: Refusal } {
+  verdict(reading: Reading, text?: string): Judged {
     const policy = this.parts.policy();
     if (policy.kind !== 'session') return { refusal: policy };
     if (policy !== this.#judgedUnder) {
@@ -134,7 +119,7 @@ export class Session implements GateSession {
     }
     const known = this.#verdicts.get(reading);
     if (known !== undefined) return known;
-    const verdict = judge(policy, reading, this.parts.reader);
+    const verdict = this.#judged(policy, reading);
     if (this.parts.secondReader && text !== undefined && !compared.has(reading)) {
       compared.add(reading);
       setImmediate(() => this.#compare(text, reading));
@@ -143,32 +128,59 @@ export class Session implements GateSession {
     return verdict;
   }
 
+  #judged(policy: SessionPolicy, reading: Reading): Judged {
+    const verdict = judge(policy, reading, this.parts.reader);
+    const limited = verdict.kind === 'allow' && verdict.statementTimeoutMs !== undefined;
+    return limited && reading.settings.some(({ name }) => name === 'statement_timeout')
+      ? { refusal: timeoutIsFixed }
+      : verdict;
+  }
+
   #denied(
     text: string,
     statement: ReadStatement | undefined,
     refusal: Refusal,
-    verdict: Exclude<Verdict, { kind: 'allow' }> | undefined,
+    verdict?: Exclude<Verdict, { kind: 'allow' }>,
   ): MaybePromise<Judgement> {
-    const record = newRecordId();
-    const written = this.record(record, text, statement, {
+    const refused = this.refuse(text, statement, refusal, {
       verdict: verdict?.kind ?? 'deny',
-      rule: refusal.rule,
-      reason: refusal.message,
       role: verdict?.role,
-      masked: [],
       wouldBe: (verdict?.wouldBe ?? []).map(({ rule }) => rule),
-      prepared: undefined,
     });
-    const denied: Judgement = {
-      kind: 'deny',
-      refusal: refusal.kind === 'syntax' ? refusal : { ...refusal, detail: `record ${record}` },
-    };
-    if (!(written instanceof Promise)) return denied;
-    // A refusal stands whether or not its record could be kept.
-    return written.then(
-      () => denied,
-      () => denied,
-    );
+    return refused instanceof Promise
+      ? refused.then((kept): Judgement => ({ kind: 'deny', refusal: kept }))
+      : { kind: 'deny', refusal: refused };
+  }
+
+  /** Records a refusal and gives it as the client gets it, naming the record. It stands whether or not its record could be kept. */
+  refuse(
+    text: string,
+    statement: ReadStatement | undefined,
+    refusal: Refusal,
+    decided: Partial<Pick<StatementRecord, 'verdict' | 'role' | 'wouldBe' | 'prepared'>>,
+  ): MaybePromise<Refusal> {
+    const record = newRecordId();
+    // A syntax error is answered in the server's own words and nothing else.
+    const told = refusal.kind === 'syntax' ? refusal : { ...refusal, detail: `record ${record}` };
+    try {
+      const written = this.record(record, text, statement, {
+        verdict: 'deny',
+        rule: refusal.rule,
+        reason: refusal.message,
+        role: undefined,
+        masked: [],
+        wouldBe: [],
+        prepared: undefined,
+        ...decided,
+      });
+      if (!(written instanceof Promise)) return told;
+      return written.then(
+        () => told,
+        () => told,
+      );
+    } catch {
+      return told;
+    }
   }
 
   /** Records where the second reader sees something else; the verdict stands (DESIGN: `second-reader: observe`). */
@@ -227,12 +239,7 @@ export class Session implements GateSession {
       text: this.#recordedText(text, reading),
       fingerprint: reading?.fingerprint ?? '',
       verbs: reading?.verbs ?? [],
-      tables:
-        reading === undefined
-          ? []
-          : [...new Set(reading.tables.map(({ schema, table }) => (schema === '' ? table : `${schema}.${table}`)))],
-      columns:
-        reading === undefined ? [] : reading.columns.map(({ schema, table, column }) => `${schema}.${table}.${column}`),
+      ...(reading === undefined ? noNames : namesOf(reading)),
       imitatesTag: imitatesTag(text),
       ...decided,
     });
@@ -294,6 +301,28 @@ export class Session implements GateSession {
     this.parts.ended(this);
     this.#event('session-end', cause, { ms: this.parts.now() - this.started });
   }
+}
+
+/** A verdict, or a refusal of the gateway's own before or beside it. */
+type Judged = Verdict | { readonly refusal: Refusal };
+
+interface Names {
+  readonly tables: readonly string[];
+  readonly columns: readonly string[];
+}
+
+const noNames: Names = { tables: [], columns: [] };
+/** Names as records write them, rendered once for a reading and not for each run. */
+const rendered = new WeakMap<Reading, Names>();
+
+function namesOf(reading: Reading): Names {
+  let names = rendered.get(reading);
+  if (names === undefined) {
+    const tables = reading.tables.map(({ schema, table }) => (schema === '' ? table : `${schema}.${table}`));
+    names = { tables: [...new Set(tables)], columns: reading.columns.map(columnPath) };
+    rendered.set(reading, names);
+  }
+  return names;
 }
 
 const longestTimer = 2 ** 31 - 1;

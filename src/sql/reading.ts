@@ -77,6 +77,11 @@ export interface ColumnName extends TableName {
   readonly column: string;
 }
 
+/** `schema.table.column`, as records and explanations write it. */
+export function columnPath({ schema, table, column }: ColumnName): string {
+  return `${schema}.${table}.${column}`;
+}
+
 export interface TableUse extends TableName {
   readonly access: 'read' | 'write' | 'ddl';
   /** False when the table is reached through a view, function, rule or foreign key, not named in the text. */

@@ -2,7 +2,7 @@
 import type { CopyOptions } from '../reading.ts';
 import type { Analysis } from './analysis.ts';
 import { condition } from './conditions.ts';
-import { lookup } from './from.ts';
+import { item, lookup } from './from.ts';
 import { noRows, type QueryResult } from './queries.ts';
 import { Scope } from './scope.ts';
 import { statement } from './statements.ts';
@@ -33,18 +33,7 @@ export function copyStatement(analysis: Analysis, body: CopyStmt, scope: Scope |
     if (found.open && listed.length === 0) analysis.unreadable('rows', '*', 'the columns of a relation are not known');
     if (body.whereClause !== undefined) {
       const inner = new Scope(undefined);
-      inner.items = [
-        {
-          name: body.relation?.relname ?? '',
-          schema: undefined,
-          relation: found.relation,
-          fields: found.fields,
-          bare: true,
-          qualified: true,
-          open: found.open,
-          restricted: false,
-        },
-      ];
+      inner.items = [item(body.relation?.relname ?? '', found.fields, { relation: found.relation, open: found.open })];
       condition(analysis, body.whereClause, inner);
     }
     result = { ...noRows, fields };

@@ -5,7 +5,7 @@ import type { Column, FunctionFact, Relation } from './catalog.ts';
 import { freeTag } from './code.ts';
 import { condition } from './conditions.ts';
 import { evaluate } from './expressions.ts';
-import { lookup, plainFields } from './from.ts';
+import { item, lookup, plainFields } from './from.ts';
 import { bodyStatements, parameterColumns, parameterScope, sqlBody } from './functions.ts';
 import { readPlpgsql } from './plpgsql.ts';
 import { query, withQueries } from './queries.ts';
@@ -312,18 +312,7 @@ export function alterTable(analysis: Analysis, body: AlterTableStmt): void {
   analysis.barrier = true;
   const found = lookup(analysis, body.relation, 'ddl');
   const scope = new Scope(undefined);
-  scope.items = [
-    {
-      name: body.relation?.relname ?? '',
-      schema: undefined,
-      relation: found.relation,
-      fields: found.fields,
-      bare: true,
-      qualified: true,
-      open: found.open,
-      restricted: false,
-    },
-  ];
+  scope.items = [item(body.relation?.relname ?? '', found.fields, { relation: found.relation, open: found.open })];
   for (const node of body.cmds ?? []) {
     const command = as(node, 'AlterTableCmd');
     if (!harmlessCommands.has(command?.subtype ?? '')) {
@@ -484,18 +473,7 @@ export function generic(analysis: Analysis, node: Node): void {
   }
   const scope = new Scope(undefined);
   if (relation !== undefined) {
-    scope.items = [
-      {
-        name: relation.name,
-        schema: relation.schema,
-        relation,
-        fields: plainFields(relation),
-        bare: true,
-        qualified: true,
-        open: false,
-        restricted: false,
-      },
-    ];
+    scope.items = [item(relation.name, plainFields(relation), { schema: relation.schema, relation })];
   }
   for (const entry of nested) evaluate(analysis, entry, scope);
   if (kind === 'CommentStmt' || kind === 'SecLabelStmt') commented(analysis, node);

@@ -89,7 +89,8 @@ function outside(scope: Scope): Scope {
   return outer;
 }
 
-function item(name: string, fields: readonly Field[], more: Partial<Item> = {}): Item {
+/** A source of rows in scope; `more` says where it is not the plain one. */
+export function item(name: string, fields: readonly Field[], more: Partial<Item> = {}): Item {
   return {
     name,
     schema: undefined,

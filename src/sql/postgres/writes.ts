@@ -4,7 +4,7 @@ import type { Analysis } from './analysis.ts';
 import type { Column, Relation } from './catalog.ts';
 import { condition } from './conditions.ts';
 import { evaluate } from './expressions.ts';
-import { fromItem, fromItems, lookup, relationFields } from './from.ts';
+import { fromItem, fromItems, item, lookup, relationFields } from './from.ts';
 import { noRows, type QueryResult, selectStatement, targets, withQueries } from './queries.ts';
 import { restricts } from './restricts.ts';
 import { applyRules, applyTriggers } from './rules.ts';
@@ -47,16 +47,7 @@ interface Target {
 function targetOf(analysis: Analysis, range: RangeVar | undefined): Target {
   const found = lookup(analysis, range, 'write');
   const name = range?.alias?.aliasname ?? range?.relname ?? '';
-  const item: Item = {
-    name,
-    schema: range?.alias === undefined ? (range?.schemaname ?? found.relation?.schema) : undefined,
-    relation: found.relation,
-    fields: found.fields,
-    bare: true,
-    qualified: true,
-    open: found.open,
-    restricted: false,
-  };
+  const schema = range?.alias === undefined ? (range?.schemaname ?? found.relation?.schema) : undefined;
   // What a view shows is written through to its tables.
   if (found.relation?.definition !== undefined) {
     for (const field of found.fields) {
@@ -67,7 +58,10 @@ function targetOf(analysis: Analysis, range: RangeVar | undefined): Target {
       }
     }
   }
-  return { item, relation: found.relation };
+  return {
+    item: item(name, found.fields, { schema, relation: found.relation, open: found.open }),
+    relation: found.relation,
+  };
 }
 
 /** The columns a written column stands for: itself, and what a view shows through it. */
