@@ -73,6 +73,7 @@ async function reachableCopy(native: string): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'sallyport-pg-programs-'));
   process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
   await chmod(copy, 0o755);
-  await cp(native, copy, { recursive: true });
+  // Links between library versions are relative; Node would point them back into the folder that cannot be entered.
+  await cp(native, copy, { recursive: true, verbatimSymlinks: true });
   return copy;
 }
