@@ -1,8 +1,8 @@
 // Where the embedded PostgreSQL's programs are, and as whom they run: as root the server needs another user, who must be able to
 // reach the programs, wherever the checkout is.
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, realpathSync, rmSync } from 'node:fs';
-import { chmod, cp, mkdtemp } from 'node:fs/promises';
+import { existsSync, realpathSync } from 'node:fs';
+import { chmod, cp, lstat, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -68,12 +68,29 @@ function reaches(owner: { uid: number; gid: number }, bin: string): boolean {
   return spawnSync(join(bin, 'postgres'), ['--version'], { ...owner, cwd: '/' }).status === 0;
 }
 
-/** A checkout in a folder of root's alone: the programs are copied to where the server's user can run them, for this process. */
+/**
+ * A checkout in a folder of root's alone: the programs are copied to where the server's user can run them. One copy a version serves
+ * every process; it gets its name when it is whole, and a folder of that name that another user could have filled is not taken.
+ */
 async function reachableCopy(native: string): Promise<string> {
-  const copy = await mkdtemp(join(tmpdir(), 'sallyport-pg-programs-'));
-  process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
-  await chmod(copy, 0o755);
+  const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
+  const shared = join(tmpdir(), `sallyport-pg-programs-${version}`);
+  if (await isOurs(shared)) return shared;
+  const own = await mkdtemp(`${shared}-`);
+  await chmod(own, 0o755);
   // Links between library versions are relative; Node would point them back into the folder that cannot be entered.
-  await cp(native, copy, { recursive: true, verbatimSymlinks: true });
-  return copy;
+  await cp(native, own, { recursive: true, verbatimSymlinks: true });
+  try {
+    await rename(own, shared);
+    return shared;
+  } catch {
+    if (!(await isOurs(shared))) return own;
+    await rm(own, { recursive: true, force: true });
+    return shared;
+  }
+}
+
+async function isOurs(folder: string): Promise<boolean> {
+  const stats = await lstat(folder).catch(() => undefined);
+  return stats !== undefined && stats.isDirectory() && stats.uid === 0 && (stats.mode & 0o022) === 0;
 }
