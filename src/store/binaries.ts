@@ -92,5 +92,5 @@ async function reachableCopy(native: string): Promise<string> {
 
 async function isOurs(folder: string): Promise<boolean> {
   const stats = await lstat(folder).catch(() => undefined);
-  return stats !== undefined && stats.isDirectory() && stats.uid === 0 && (stats.mode & 0o022) === 0;
+  return stats?.isDirectory() === true && stats.uid === 0 && (stats.mode & 0o022) === 0;
 }
