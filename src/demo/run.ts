@@ -139,12 +139,10 @@ async function play(options: DemoOptions, show: Show, cleanup: Cleanup, signal: 
   await writeFile(tokenFile, token, { mode: 0o600 });
 
   const { host, port } = gateway.postgres;
-  const agent = new pg.Client({ host, port, user: 'agent', password: token, database: 'shop' });
-  const direct = new pg.Client({ connectionString: server.url('shop') });
+  const agent = clientOf({ host, port, user: 'agent', password: token, database: 'shop' });
+  const direct = clientOf({ connectionString: server.url('shop') });
   for (const client of [agent, direct]) {
     client.setTypeParser(pg.types.builtins.DATE, (text: string) => text);
-    // A connection lost between two statements fails the next one; without a listener it would end the process.
-    client.on('error', () => {});
     cleanup.push(() => client.end());
     await client.connect();
   }
@@ -177,6 +175,13 @@ async function play(options: DemoOptions, show: Show, cleanup: Cleanup, signal: 
   show.line('  Everything stays up until Ctrl-C.');
 }
 
+/** A connection lost between two statements fails the next one; without a listener it would end the process. */
+function clientOf(settings: pg.ClientConfig): pg.Client {
+  const client = new pg.Client(settings);
+  client.on('error', () => {});
+  return client;
+}
+
 /** The database belongs to the gateway's own login, so nothing but the gateway stands between an agent and a DROP. */
 async function makeShop(
   server: EmbeddedServer,
@@ -184,7 +189,7 @@ async function makeShop(
   size: ShopSize,
   tell: (detail: string) => void,
 ): Promise<number> {
-  const admin = new pg.Client({ connectionString: server.url() });
+  const admin = clientOf({ connectionString: server.url() });
   await admin.connect();
   try {
     await admin.query(`create role gateway login password '${password}'`);
@@ -194,7 +199,7 @@ async function makeShop(
     await admin.end();
   }
   const { host, port } = server;
-  const owner = new pg.Client({ host, port, user: 'gateway', password, database: 'shop' });
+  const owner = clientOf({ host, port, user: 'gateway', password, database: 'shop' });
   await owner.connect();
   try {
     return await loadShop(owner, size, (table, rows, total) => {
