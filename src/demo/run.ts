@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import pg from 'pg';
 import type { AuditRecord } from '../audit/record.ts';
-import { type EmbeddedServer, freePort, startEmbedded } from '../store/embedded.ts';
+import { type EmbeddedServer, freePort, startEmbedded } from '../store/index.ts';
 import { BrokenPromise, playAgent } from './agent.ts';
 import { loadShop } from './load.ts';
 import { serverLog } from './server-log.ts';

@@ -1,8 +1,9 @@
 // Where the embedded PostgreSQL's programs are, and as whom they run: as root the server needs another user, who must be able to
 // reach the programs, wherever the checkout is.
 import { execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import { chmod, cp, lstat, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -62,6 +63,24 @@ async function serverUser(): Promise<{ uid: number; gid: number }> {
     await run('useradd', ['--system', '--user-group', 'postgres']).catch(() => undefined);
     return ids();
   });
+}
+
+/**
+ * A folder for the server's data that its user can enter: the one wanted, or, below a folder of root's alone, one of the system's
+ * (`/var/lib/sallyport`), the same each time for the same wanted folder.
+ */
+export async function dataFolder(wanted: string): Promise<string> {
+  const { owner } = await binaries();
+  await mkdir(wanted, { recursive: true, mode: 0o700 });
+  if (owner === undefined) return wanted;
+  // The gateway's own folders may be passed through; what is in them is private file by file.
+  await chmod(wanted, 0o711);
+  await chmod(dirname(wanted), 0o711);
+  if (spawnSync('/bin/sh', ['-c', 'cd "$0"', wanted], { ...owner, cwd: '/' }).status === 0) return wanted;
+  const name = createHash('sha256').update(wanted).digest('hex').slice(0, 16);
+  const folder = join('/var/lib/sallyport', name);
+  await mkdir(folder, { recursive: true, mode: 0o711 });
+  return folder;
 }
 
 function reaches(owner: { uid: number; gid: number }, bin: string): boolean {

@@ -1,0 +1,4 @@
+// The control database's tables, as steps that are each applied once, in this order. A step that has been released never changes.
+import type { Migration } from './types.ts';
+
+export const migrations: readonly Migration[] = [];
