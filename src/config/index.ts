@@ -2,6 +2,7 @@
 export { ConfigError, type ConfigFault, formatFault, SecretError } from './errors.ts';
 export { type LoadOptions, loadConfig, parseConfig } from './load.ts';
 export { loadMaskKey } from './mask-key.ts';
+export { needsStore } from './needs-store.ts';
 export { privateFile } from './private-file.ts';
 export { jsonSchema } from './schema.ts';
 export { Secret } from './secret.ts';

@@ -14,7 +14,6 @@ export const unavailableSettings: readonly UnavailableSetting[] = [
   { path: 'listen.mysql' },
   { path: 'listen.console' },
   { path: 'console' },
-  { path: 'store' },
   { path: 'targets.*.dialect', values: ['mysql'] },
   { path: 'targets.*.detectors' },
   { path: 'targets.*.cost-guard' },

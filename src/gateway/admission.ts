@@ -1,0 +1,233 @@
+// From a hello and a proof to a session: the login, step by step, each refusal on record.
+import type { Admission, Challenge, ClientHello, Proof, Refusal } from '../../protocols/gate.ts';
+import { type Journal, newRecordId, newSessionId } from '../audit/index.ts';
+import type { Config } from '../config/index.ts';
+import type { Identity } from '../identity/index.ts';
+import type { SessionPolicy } from '../policy/index.ts';
+import type { Store } from '../store/index.ts';
+import type { Log } from './log.ts';
+import { loginRefusal, noRole } from './refusals.ts';
+import { Session } from './session.ts';
+import type { Setup } from './setup.ts';
+import type { Target } from './target.ts';
+
+/** What stays the same from start to drain, whatever the file says meanwhile. */
+export interface Premises {
+  readonly journal: Journal;
+  readonly log: Log;
+  readonly sessions: Set<Session>;
+  /** Where the file needs none, there is none. */
+  readonly store: Store | undefined;
+}
+
+/** Tokens in the clear are for loopback alone, unless the file says otherwise. */
+export function challenge(config: Config, hello: ClientHello): Challenge {
+  if (hello.encrypted || hello.loopback || config.insecure) return { kind: 'token' };
+  return {
+    kind: 'refused',
+    refusal: loginRefusal(
+      'tls-required',
+      'a token is accepted over TLS only',
+      'Connect with TLS (sslmode=require or stronger).',
+    ),
+  };
+}
+
+/** Never rejects: what goes wrong inside is a refusal. */
+export async function admit(setup: Setup, premises: Premises, hello: ClientHello, proof: Proof): Promise<Admission> {
+  const { journal, log } = premises;
+  try {
+    if (proof.kind !== 'token')
+      return await refused(journal, hello, undefined, loginRefusal('credentials', 'credentials are not available yet'));
+    const verified = await setup.identity.verify(proof.token);
+    if (verified.kind === 'refused') {
+      return await refused(
+        journal,
+        hello,
+        undefined,
+        loginRefusal(
+          verified.check,
+          verified.message,
+          'Get a new token for this gateway and connect with it as the password.',
+        ),
+      );
+    }
+    const { identity } = verified;
+    const target = hello.database === undefined ? undefined : setup.targets.get(hello.database);
+    if (target === undefined) {
+      return await refused(
+        journal,
+        hello,
+        identity,
+        loginRefusal(
+          'unknown-target',
+          `there is no target "${hello.database ?? ''}"`,
+          'The database name of the connection names the target.',
+        ),
+      );
+    }
+    return await enter(setup, target, premises, hello, identity);
+  } catch (cause) {
+    log.error({ err: cause, client: hello.clientAddress }, 'login failed inside the gateway');
+    return {
+      kind: 'refused',
+      refusal: {
+        kind: 'unavailable',
+        rule: 'unavailable',
+        message: 'sallyport: the gateway could not complete the login',
+        hint: 'Its log says why.',
+      },
+    };
+  }
+}
+
+async function enter(
+  setup: Setup,
+  target: Target,
+  premises: Premises,
+  hello: ClientHello,
+  identity: Identity,
+): Promise<Admission> {
+  const { journal, log, sessions } = premises;
+  const policy = policyHeld(target, identity);
+  const first = policy();
+  if (first.kind !== 'session')
+    return refused(journal, hello, identity, { ...first, kind: 'login', sqlstate: '28000' });
+  const full = sessionLimit(setup.config, sessions, identity);
+  if (full !== undefined) return refused(journal, hello, identity, full);
+  const reader = await target.reader().catch((cause: unknown) => {
+    log.error({ err: cause, target: target.name }, 'the target cannot be reached');
+    return undefined;
+  });
+  if (reader === undefined) {
+    return refused(journal, hello, identity, {
+      kind: 'unavailable',
+      rule: 'target-unavailable',
+      message: `sallyport: the target "${target.name}" cannot be reached`,
+      hint: "The gateway's log says why.",
+      sqlstate: '08006',
+    });
+  }
+  const id = newSessionId();
+  const session = new Session({
+    id,
+    identity,
+    client: hello.clientAddress,
+    upstream: target.upstream(upstreamParameters(setup.config, target, hello, identity, first)),
+    reader,
+    sql: reader.session(new Map()),
+    policy,
+    maskKey: target.maskKey,
+    secondReader: setup.config.secondReader === 'observe',
+    maxStatementBytes: target.config.maxStatementBytes,
+    audit: journal,
+    now: Date.now,
+    ended(session) {
+      if (sessions.delete(session)) target.release();
+    },
+  });
+  await journal.append({
+    event: 'login',
+    time: new Date().toISOString(),
+    record: newRecordId(),
+    session: id,
+    identity: identity.name,
+    issuer: identity.issuer,
+    groups: identity.groups,
+    target: target.name,
+    client: hello.clientAddress,
+    message: `${identity.name} connected to ${target.name}`,
+    details: {
+      user: hello.user,
+      subject: identity.subject,
+      encrypted: hello.encrypted,
+      actors: identity.actors.join(' <- '),
+    },
+  });
+  sessions.add(session);
+  session.endAt(identity.expiresAt * 1000 + setup.config.identity.graceMs);
+  target.use();
+  return { kind: 'admitted', session };
+}
+
+/**
+ * The roles an identity holds on a target, kept for a second at a time: hours begin and end by the clock, and asking for
+ * each statement must cost nothing.
+ */
+function policyHeld(target: Target, identity: Identity): () => SessionPolicy | Refusal {
+  let held: SessionPolicy | Refusal | undefined;
+  let until = 0;
+  return (): SessionPolicy | Refusal => {
+    const now = Date.now();
+    if (held === undefined || now >= until) {
+      const fresh = target.policy.forIdentity(identity.groups, [], new Date(now));
+      // The same roles give the same object, so that verdicts kept under it stay good.
+      held = fresh.kind === 'no-role' ? noRole(fresh) : fresh;
+      until = now + 1000;
+    }
+    return held;
+  };
+}
+
+function upstreamParameters(
+  config: Config,
+  target: Target,
+  hello: ClientHello,
+  identity: Identity,
+  policy: SessionPolicy,
+): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  if (!(config.keepApplicationName && hello.parameters.has('application_name'))) {
+    parameters.set('application_name', `sallyport:${identity.name}`);
+  }
+  for (const [name, value] of target.config.settings) parameters.set(name, value);
+  const timeout = longestTimeout(policy);
+  if (timeout !== undefined) parameters.set('statement_timeout', String(timeout));
+  return parameters;
+}
+
+/** A refusal when one more session would be too many, for the gateway or for this identity. */
+function sessionLimit(config: Config, sessions: ReadonlySet<Session>, identity: Identity): Refusal | undefined {
+  const { sessions: most, sessionsPerIdentity } = config.limits;
+  let own = 0;
+  for (const { parts } of sessions) {
+    if (parts.identity.issuer === identity.issuer && parts.identity.subject === identity.subject) own++;
+  }
+  const perIdentity = sessionsPerIdentity !== undefined && own >= sessionsPerIdentity;
+  if (sessions.size < most && !perIdentity) return undefined;
+  return {
+    kind: 'unavailable',
+    rule: perIdentity ? 'sessions-per-identity' : 'sessions',
+    message: `sallyport: login refused by rule "${perIdentity ? 'sessions-per-identity' : 'sessions'}": too many sessions are open`,
+    hint: 'Close a session, or wait until one ends.',
+  };
+}
+
+/** Every role has a limit: the longest is the session's. A role without one leaves the server's own. */
+function longestTimeout(policy: SessionPolicy): number | undefined {
+  const limits = policy.parts.roles.map(({ statementTimeoutMs }) => statementTimeoutMs ?? Number.POSITIVE_INFINITY);
+  const longest = Math.max(...limits);
+  return Number.isFinite(longest) ? longest : undefined;
+}
+
+async function refused(
+  journal: Journal,
+  hello: ClientHello,
+  identity: Identity | undefined,
+  refusal: Refusal,
+): Promise<Admission> {
+  await journal.append({
+    event: 'login-refused',
+    time: new Date().toISOString(),
+    record: newRecordId(),
+    session: undefined,
+    identity: identity?.name,
+    issuer: identity?.issuer,
+    groups: identity?.groups ?? [],
+    target: hello.database,
+    client: hello.clientAddress,
+    message: refusal.message,
+    details: { rule: refusal.rule, user: hello.user, encrypted: hello.encrypted },
+  });
+  return { kind: 'refused', refusal };
+}
