@@ -52,10 +52,15 @@ function terminator(bytes: Buffer, at: number, end: number): number {
 
 /** A string of the protocol in the client encoding, which is always UTF8 here. */
 function decodeText(bytes: Buffer, start: number, end: number): string {
+  if (start === end) return '';
   const part = bytes.subarray(start, end);
   // What is not UTF-8 would be read as something else than the server reads.
   if (!isUtf8(part)) throw new MalformedMessage('invalid byte sequence for encoding "UTF8"', '22021');
   return part.toString('utf8');
+}
+
+function tooShort(): MalformedMessage {
+  return new MalformedMessage('insufficient data left in message');
 }
 
 function expectEnd(at: number, end: number): void {
@@ -119,33 +124,32 @@ export class BindParameters implements BoundParameters {
   private readonly values: number;
   private readonly resultFormats: number;
   private readonly resultFormatCount: number;
-  private readonly types: () => readonly number[];
+  private readonly statement: { readonly types: readonly number[] };
   /** Where the parameter asked for last begins: they are mostly asked for in order. */
   private lastIndex = 0;
   private lastAt: number;
 
-  /** `types` gives the oids the Parse named or the server described, where known. */
-  constructor(bytes: Buffer, start: number, end: number, types: () => readonly number[]) {
+  /** `statement` knows the oids the Parse named or the server described; it may learn them later. */
+  constructor(bytes: Buffer, start: number, end: number, statement: { readonly types: readonly number[] }) {
     this.bytes = bytes;
-    this.types = types;
+    this.statement = statement;
     const portalEnd = terminator(bytes, start + headerLength, end);
     let at = terminator(bytes, portalEnd + 1, end) + 1;
-    const short = () => new MalformedMessage('insufficient data left in message');
-    if (at + 2 > end) throw short();
+    if (at + 2 > end) throw tooShort();
     this.formatCount = int16(bytes, at) & 0xffff;
     this.formats = at + 2;
     at += 2 + this.formatCount * 2;
-    if (at + 2 > end) throw short();
+    if (at + 2 > end) throw tooShort();
     this.count = int16(bytes, at) & 0xffff;
     at += 2;
     this.values = at;
     this.lastAt = at;
     for (let i = 0; i < this.count; i += 1) {
-      if (at + 4 > end) throw short();
+      if (at + 4 > end) throw tooShort();
       const length = int32(bytes, at);
       at += length > 0 ? 4 + length : 4;
     }
-    if (at + 2 > end) throw short();
+    if (at + 2 > end) throw tooShort();
     this.resultFormatCount = int16(bytes, at) & 0xffff;
     this.resultFormats = at + 2;
     expectEnd(at + 2 + this.resultFormatCount * 2, end);
@@ -155,7 +159,7 @@ export class BindParameters implements BoundParameters {
   }
 
   type(index: number): number {
-    return this.types()[index] ?? 0;
+    return this.statement.types[index] ?? 0;
   }
 
   binary(index: number): boolean {

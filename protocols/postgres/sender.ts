@@ -42,10 +42,15 @@ export class Sender {
     });
   }
 
-  /** What all entries of the present sync group share. */
-  common(withholds: boolean, instead: ErrorFields | undefined) {
+  /** The present sync group, which begins with this at the latest. */
+  begin(): number {
     this.conversation.groupBegun = true;
-    return { group: this.conversation.group, instead, hidden: false, withholds, done: false };
+    return this.conversation.group;
+  }
+
+  /** What all entries of the present sync group share. The entries of each run of a statement are written out instead. */
+  common(withholds: boolean, instead: ErrorFields | undefined) {
+    return { group: this.begin(), instead, hidden: false, withholds, done: false };
   }
 
   /** `hidden`: its ReadyForQuery is not for the client. */
@@ -53,7 +58,14 @@ export class Sender {
     const { conversation } = this;
     conversation.skipping = false;
     conversation.unflushed = false;
-    conversation.replies.push({ kind: 'sync', ...this.common(false, undefined), hidden });
+    conversation.replies.push({
+      kind: 'sync',
+      group: this.begin(),
+      instead: undefined,
+      hidden,
+      withholds: false,
+      done: false,
+    });
     conversation.group += 1;
     conversation.groupBegun = false;
   }
@@ -78,8 +90,11 @@ export class Sender {
       statement: statements.has('') ? statements.change('', undefined, group) : undefined,
       portal: portals.has('') ? portals.change('', undefined, group) : undefined,
       repair: false,
-      ...this.common(withholds, instead),
+      group: this.begin(),
+      instead,
       hidden,
+      withholds,
+      done: false,
     };
     conversation.replies.push(reply);
     conversation.unflushed = false;

@@ -221,7 +221,7 @@ export class Statements {
     const names = decodeBind(bytes, start, end);
     const statement = this.bound(names.statement);
     if (statement === 'wait' || statement === undefined) return statement;
-    const parameters = new BindParameters(bytes, start, end, () => statement.types);
+    const parameters = new BindParameters(bytes, start, end, statement);
     this.output.forward(bytes, start, end);
     this.enqueueBind(names.portal, statement, parameters);
     return undefined;
@@ -254,7 +254,11 @@ export class Statements {
     conversation.replies.push({
       kind: 'bind',
       change: conversation.portals.change(name, newPortal(name !== '', statement, parameters), conversation.group),
-      ...this.sender.common(statement.plan?.withholdsErrors ?? false, undefined),
+      group: this.sender.begin(),
+      instead: undefined,
+      hidden: false,
+      withholds: statement.plan?.withholdsErrors ?? false,
+      done: false,
     });
   }
 
@@ -283,7 +287,11 @@ export class Statements {
       statement,
       portal,
       simple: false,
-      ...this.sender.common(withholds, undefined),
+      group: this.sender.begin(),
+      instead: undefined,
+      hidden: false,
+      withholds,
+      done: false,
     });
     return undefined;
   }
@@ -317,29 +325,42 @@ export class Statements {
       return undefined;
     }
     const portal = found.value;
-    const send = (run: Run) => this.sendExecute(name, portal, run, maxRows, bytes, start, end);
     // A suspended portal goes on with the run it has.
     if (portal.run !== undefined && !portal.run.over) {
-      send(portal.run);
+      this.sendExecute(name, portal, portal.run, maxRows, bytes, start, end);
       return undefined;
     }
     const { plan } = portal.statement;
     if (plan === undefined) {
-      send(new Run(undefined, undefined));
+      this.sendExecute(name, portal, new Run(undefined, undefined), maxRows, bytes, start, end);
       return undefined;
     }
     const opened = plan.open(portal.parameters);
-    const proceed = (ready: Opened): undefined => {
-      if (ready.kind === 'refused') {
-        if (!conversation.skipping) this.refuse(frontend.Execute, refusalFields(ready.refusal));
-      } else {
-        const run = new Run(plan, ready.execution);
-        if (conversation.skipping) run.skip();
-        else send(run);
-      }
-      return undefined;
-    };
-    return isPromise(opened) ? opened.then(proceed) : proceed(opened);
+    if (isPromise(opened)) {
+      return opened.then((ready) => this.opened(ready, plan, name, portal, maxRows, bytes, start, end));
+    }
+    this.opened(opened, plan, name, portal, maxRows, bytes, start, end);
+    return undefined;
+  }
+
+  private opened(
+    opened: Opened,
+    plan: Plan,
+    name: string,
+    portal: Portal,
+    maxRows: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const { conversation } = this;
+    if (opened.kind === 'refused') {
+      if (!conversation.skipping) this.refuse(frontend.Execute, refusalFields(opened.refusal));
+      return;
+    }
+    const run = new Run(plan, opened.execution);
+    if (conversation.skipping) run.skip();
+    else this.sendExecute(name, portal, run, maxRows, bytes, start, end);
   }
 
   private sendExecute(
@@ -368,7 +389,11 @@ export class Statements {
       portal,
       run,
       ends: statement.ends,
-      ...this.sender.common(withholds, undefined),
+      group: this.sender.begin(),
+      instead: undefined,
+      hidden: false,
+      withholds,
+      done: false,
     };
     conversation.replies.push(reply);
     conversation.unflushed = true;

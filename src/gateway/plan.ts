@@ -18,7 +18,8 @@ import { planMask, redactionFor } from '../masking/index.ts';
 import type { OutputMask, SessionPolicy, Verdict } from '../policy/index.ts';
 import { type ColumnName, columnPath, type ReadResult, type ReadStatement } from '../sql/index.ts';
 import { refusalOf } from './refusals.ts';
-import type { Session } from './session.ts';
+import type { RecordedText, Session } from './session.ts';
+import { timestamp } from './timestamp.ts';
 
 type Allowed = Extract<Verdict, { kind: 'allow' }>;
 
@@ -28,6 +29,14 @@ export interface AllowedStatement {
   readonly record: RecordId;
   /** The statement's own text, as recorded. */
   readonly text: string;
+}
+
+/** What a plan's records repeat for each run. */
+interface Recorded {
+  readonly verdict: Allowed;
+  readonly text: RecordedText;
+  readonly masked: readonly string[];
+  readonly wouldBe: readonly string[];
 }
 
 /** Where the statement came from, so that it can be read anew. */
@@ -49,6 +58,7 @@ export class StatementPlan implements Plan {
   #verdict: Allowed;
   #epoch: number;
   #runs = 0;
+  #shared: Recorded | undefined;
 
   constructor(session: Session, allowed: AllowedStatement, origin: Origin) {
     this.#session = session;
@@ -104,13 +114,14 @@ export class StatementPlan implements Plan {
     const again = this.#runs++ > 0;
     const record = again ? newRecordId() : this.#record;
     try {
-      const written = this.#session.record(record, this.#text, this.#statement, {
+      const { text, masked, wouldBe } = this.#recorded(verdict);
+      const written = this.#session.record(record, text, this.#statement.reading, {
         verdict: 'allow',
         rule: verdict.rule,
         reason: undefined,
         role: verdict.role,
-        masked: maskedColumns(verdict),
-        wouldBe: verdict.wouldBe.map(({ rule }) => rule),
+        masked,
+        wouldBe,
         prepared: again ? this.#record : undefined,
       });
       if (!(written instanceof Promise)) return this.#opened(record);
@@ -121,6 +132,21 @@ export class StatementPlan implements Plan {
     } catch {
       return unrecordable;
     }
+  }
+
+  /** What the records of all runs under one verdict share. The same reading under other masks is another verdict. */
+  #recorded(verdict: Allowed): Recorded {
+    let known = this.#shared;
+    if (known?.verdict !== verdict) {
+      known = {
+        verdict,
+        text: this.#session.recorded(this.#text, this.#statement.reading),
+        masked: maskedColumns(verdict),
+        wouldBe: verdict.wouldBe.map(({ rule }) => rule),
+      };
+      this.#shared = known;
+    }
+    return known;
   }
 
   #opened(record: RecordId): Opened {
@@ -240,7 +266,7 @@ class Run implements Execution {
     try {
       const written = audit.append({
         event: 'settled',
-        time: new Date(now()).toISOString(),
+        time: timestamp(now()),
         session: this.#session.id,
         record: this.record,
         outcome: outcome.kind,

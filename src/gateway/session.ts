@@ -18,6 +18,7 @@ import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
 import { type AllowedStatement, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
+import { timestamp } from './timestamp.ts';
 
 export interface SessionParts {
   readonly id: SessionId;
@@ -163,7 +164,8 @@ export class Session implements GateSession {
     // A syntax error is answered in the server's own words and nothing else.
     const told = refusal.kind === 'syntax' ? refusal : { ...refusal, detail: `record ${record}` };
     try {
-      const written = this.record(record, text, statement, {
+      const reading = statement?.reading;
+      const written = this.record(record, this.recorded(text, reading), reading, {
         verdict: 'deny',
         rule: refusal.rule,
         reason: refusal.message,
@@ -200,7 +202,7 @@ export class Session implements GateSession {
     try {
       const written = audit.append({
         event,
-        time: new Date(now()).toISOString(),
+        time: timestamp(now()),
         record: newRecordId(),
         session: this.id,
         identity: identity.name,
@@ -220,15 +222,16 @@ export class Session implements GateSession {
   /** Writes the opening record of a statement. Throws or rejects when the record cannot be kept. */
   record(
     record: RecordId,
-    text: string,
-    statement: ReadStatement | undefined,
+    text: RecordedText,
+    reading: Reading | undefined,
     decided: Pick<StatementRecord, 'verdict' | 'rule' | 'reason' | 'role' | 'masked' | 'wouldBe' | 'prepared'>,
   ): void | Promise<void> {
     const { identity, audit, client, now } = this.parts;
-    const reading = statement?.reading;
+    const names = reading === undefined ? noNames : namesOf(reading);
+    // Written out and in one shape: this runs once for every run of every statement.
     return audit.append({
       event: 'statement',
-      time: new Date(now()).toISOString(),
+      time: timestamp(now()),
       record,
       session: this.id,
       identity: identity.name,
@@ -236,13 +239,25 @@ export class Session implements GateSession {
       groups: identity.groups,
       target: this.upstream.target,
       client,
-      text: this.#recordedText(text, reading),
+      text: text.text,
       fingerprint: reading?.fingerprint ?? '',
-      verbs: reading?.verbs ?? [],
-      ...(reading === undefined ? noNames : namesOf(reading)),
-      imitatesTag: imitatesTag(text),
-      ...decided,
+      verbs: reading?.verbs ?? none,
+      tables: names.tables,
+      columns: names.columns,
+      imitatesTag: text.imitatesTag,
+      verdict: decided.verdict,
+      rule: decided.rule,
+      reason: decided.reason,
+      role: decided.role,
+      masked: decided.masked,
+      wouldBe: decided.wouldBe,
+      prepared: decided.prepared,
     });
+  }
+
+  /** A text as it is recorded. It depends on the roles held now, through their masks. */
+  recorded(text: string, reading: Reading | undefined): RecordedText {
+    return { text: this.#recordedText(text, reading), imitatesTag: imitatesTag(text) };
   }
 
   /** No literal that may be a masked value, a password or a key stays in a record. */
@@ -303,6 +318,12 @@ export class Session implements GateSession {
   }
 }
 
+/** What a record says of a statement's text. */
+export interface RecordedText {
+  readonly text: string;
+  readonly imitatesTag: boolean;
+}
+
 /** A verdict, or a refusal of the gateway's own before or beside it. */
 type Judged = Verdict | { readonly refusal: Refusal };
 
@@ -311,7 +332,8 @@ interface Names {
   readonly columns: readonly string[];
 }
 
-const noNames: Names = { tables: [], columns: [] };
+const none: readonly never[] = [];
+const noNames: Names = { tables: none, columns: none };
 /** Names as records write them, rendered once for a reading and not for each run. */
 const rendered = new WeakMap<Reading, Names>();
 
