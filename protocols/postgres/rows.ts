@@ -1,7 +1,6 @@
 // Masks put into DataRow frames as they stream: in place where the masked value has the same length, else rows are copied, with
 // their masked values, into a buffer that is used again. Nothing is allocated for a row.
 import type { FieldMask, RowMasks } from '../gate.ts';
-import { int16, int32 } from './frames.ts';
 import type { Output } from './output.ts';
 
 /** A DataRow that does not fit its length or its description: its result must not go on. */
@@ -13,6 +12,8 @@ export class MalformedRow extends Error {
 }
 
 const roomSize = 256 * 1024;
+/** Runs are copied eight bytes at a time, and the last step may write this many bytes too far. */
+const overrun = 7;
 /** After a value that did not fit in place, this many rows are copied before in place is tried again. */
 const copiedRows = 4096;
 
@@ -22,6 +23,7 @@ export class RowRoom {
   private free: Buffer[] = [];
   private lent: Buffer[] = [];
   bytes: Buffer = Buffer.alloc(0);
+  view: DataView = viewOf(this.bytes);
   /** Where the next row begins. */
   at = 0;
 
@@ -33,21 +35,23 @@ export class RowRoom {
   reserve(length: number): void {
     if (this.bytes.length - this.at >= length) return;
     if (this.bytes.length > 0) this.lent.push(this.bytes);
-    this.bytes =
-      length <= roomSize ? (this.free.pop() ?? Buffer.allocUnsafeSlow(roomSize)) : Buffer.allocUnsafeSlow(length);
+    this.use(
+      length <= roomSize ? (this.free.pop() ?? Buffer.allocUnsafeSlow(roomSize)) : Buffer.allocUnsafeSlow(length),
+    );
+  }
+
+  private use(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.view = viewOf(bytes);
     this.at = 0;
   }
 
   /** Moves the unfinished row `[from, at)` to where `length` more bytes are free; says where it stands now. */
   move(from: number, at: number, length: number): void {
     const started = this.bytes.subarray(from, at);
-    this.at = from;
-    const old = this.bytes;
-    const needed = (at - from + length) * 2;
-    this.lent.push(old);
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(needed, roomSize));
+    this.lent.push(this.bytes);
+    this.use(Buffer.allocUnsafeSlow(Math.max((at - from + length) * 2, roomSize)));
     started.copy(this.bytes, 0);
-    this.at = 0;
   }
 
   /** Called after each flush: takes buffers back once the socket has let go of them. */
@@ -60,7 +64,7 @@ export class RowRoom {
     this.lent.length = 0;
     this.at = 0;
     // A buffer made for one large row is not kept.
-    if (this.bytes.length > roomSize) this.bytes = Buffer.alloc(0);
+    if (this.bytes.length > roomSize) this.use(Buffer.alloc(0));
   }
 }
 
@@ -71,6 +75,9 @@ export class RowMasker {
   private readonly masks: readonly FieldMask[];
   private readonly room: RowRoom;
   private copying = 0;
+  /** The chunk that rows came in last, and a view of it. */
+  private chunk: Buffer = Buffer.alloc(0);
+  private view: DataView = viewOf(this.chunk);
 
   constructor(masks: NonNullable<RowMasks>, room: RowRoom) {
     this.columns = masks.length;
@@ -91,7 +98,12 @@ export class RowMasker {
    * as it goes out; throws MalformedRow, with nothing forwarded, when the row does not fit.
    */
   row(bytes: Buffer, start: number, end: number, output: Output): number {
-    if (end - start < 7 || int16(bytes, start + 5) !== this.columns) throw new MalformedRow();
+    if (bytes !== this.chunk) {
+      this.chunk = bytes;
+      this.view = viewOf(bytes);
+    }
+    const { view } = this;
+    if (end - start < 7 || view.getInt16(start + 5) !== this.columns) throw new MalformedRow();
     if (this.copying > 0) {
       this.copying -= 1;
       return this.copyRow(bytes, start, end, 0, 0, start + 7, output);
@@ -103,11 +115,11 @@ export class RowMasker {
       const wanted = masked[next] as number;
       for (; column < wanted; column += 1) {
         if (at + 4 > end) throw new MalformedRow();
-        const length = int32(bytes, at);
+        const length = view.getInt32(at);
         at += length > 0 ? 4 + length : 4;
       }
       if (at + 4 > end) throw new MalformedRow();
-      const length = int32(bytes, at);
+      const length = view.getInt32(at);
       if (length >= 0) {
         const stop = at + 4 + length;
         if (stop > end) throw new MalformedRow();
@@ -133,22 +145,23 @@ export class RowMasker {
     at: number,
     output: Output,
   ): number {
-    const { room, masked, masks } = this;
+    const { room, masked, masks, view } = this;
     room.reserve((end - start) * 2 + 256);
     let from = room.at;
     let to = from;
     /** Everything in [pending, at) goes out as it came. */
     let pending = start;
     let out = room.bytes;
+    let outView = room.view;
     for (let mask = next; mask < masked.length; mask += 1) {
       const wanted = masked[mask] as number;
       for (; column < wanted; column += 1) {
         if (at + 4 > end) throw new MalformedRow();
-        const length = int32(bytes, at);
+        const length = view.getInt32(at);
         at += length > 0 ? 4 + length : 4;
       }
       if (at + 4 > end) throw new MalformedRow();
-      const length = int32(bytes, at);
+      const length = view.getInt32(at);
       column += 1;
       if (length < 0) {
         at += 4;
@@ -158,53 +171,63 @@ export class RowMasker {
       if (stop > end) throw new MalformedRow();
       const fieldMask = masks[mask] as FieldMask;
       // Room for this value and for what follows unmasked.
-      const needed = at - pending + 4 + fieldMask.bound(length) + (end - stop);
+      const needed = at - pending + 4 + fieldMask.bound(length) + (end - stop) + overrun;
       if (out.length - to < needed) {
         room.move(from, to, needed);
         to -= from;
         from = 0;
         out = room.bytes;
+        outView = room.view;
       }
-      to = copyRun(bytes, pending, at, out, to);
+      to = copyRun(bytes, view, pending, at, out, outView, to);
       const written = fieldMask.write(bytes, at + 4, stop, out, to + 4);
-      const size = written < 0 ? -1 : written - to - 4;
-      setInt32(out, to, size);
+      outView.setInt32(to, written < 0 ? -1 : written - to - 4);
       to = written < 0 ? to + 4 : written;
       at = stop;
       pending = stop;
     }
     if (at > end) throw new MalformedRow();
-    if (out.length - to < end - pending) {
-      room.move(from, to, end - pending);
+    if (out.length - to < end - pending + overrun) {
+      room.move(from, to, end - pending + overrun);
       to -= from;
       from = 0;
       out = room.bytes;
+      outView = room.view;
     }
-    to = copyRun(bytes, pending, end, out, to);
-    setInt32(out, from + 1, to - from - 1);
+    to = copyRun(bytes, view, pending, end, out, outView, to);
+    outView.setInt32(from + 1, to - from - 1);
     output.forward(out, from, to);
     room.at = to;
     return to - from;
   }
 }
 
-/** Short runs are copied faster by hand than by a call into the engine. */
-function copyRun(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-  if (end - start > 48) {
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/**
+ * Copies `[start, end)` and answers the offset after it. Steps of eight bytes are several times faster than single bytes, and than a call
+ * into the engine below some hundred bytes. Up to `overrun` bytes after the run are written too: the caller has room for them and
+ * writes over them, or sends nothing of them.
+ */
+function copyRun(
+  from: Buffer,
+  fromView: DataView,
+  start: number,
+  end: number,
+  to: Buffer,
+  toView: DataView,
+  at: number,
+): number {
+  if (end - start > 400 || end + overrun > from.length) {
     from.copy(to, at, start, end);
     return at + end - start;
   }
   let target = at;
-  for (let i = start; i < end; i += 1) {
-    to[target] = from[i] as number;
-    target += 1;
+  for (let i = start; i < end; i += 8, target += 8) {
+    toView.setInt32(target, fromView.getInt32(i, true), true);
+    toView.setInt32(target + 4, fromView.getInt32(i + 4, true), true);
   }
-  return target;
-}
-
-function setInt32(bytes: Buffer, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = (value >>> 16) & 0xff;
-  bytes[at + 2] = (value >>> 8) & 0xff;
-  bytes[at + 3] = value & 0xff;
+  return at + end - start;
 }
