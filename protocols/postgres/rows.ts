@@ -14,8 +14,8 @@ export class MalformedRow extends Error {
 const roomSize = 256 * 1024;
 /** Runs are copied eight bytes at a time, and the last step may write this many bytes too far. */
 const overrun = 7;
-/** After a value that did not fit in place, this many rows are copied before in place is tried again. */
-const copiedRows = 4096;
+/** After a value that did not fit in place, this many of its column are copied before in place is tried again. */
+const copiedValues = 4096;
 
 /** Buffers that masked rows are written to. They are lent to the socket and come back when it has taken everything. */
 export class RowRoom {
@@ -74,7 +74,8 @@ export class RowMasker {
   private readonly masked: Int32Array;
   private readonly masks: readonly FieldMask[];
   private readonly room: RowRoom;
-  private copying = 0;
+  /** For each mask: how many values are still to be copied without a try in place. */
+  private readonly copying: Int32Array;
   /** The chunk that rows came in last, and a view of it. */
   private chunk: Buffer = Buffer.alloc(0);
   private view: DataView = viewOf(this.chunk);
@@ -90,6 +91,7 @@ export class RowMasker {
     });
     this.masked = Int32Array.from(masked);
     this.masks = used;
+    this.copying = new Int32Array(used.length);
     this.room = room;
   }
 
@@ -102,59 +104,19 @@ export class RowMasker {
       this.chunk = bytes;
       this.view = viewOf(bytes);
     }
-    const { view } = this;
+    const { view, masked, masks, copying, room } = this;
     if (end - start < 7 || view.getInt16(start + 5) !== this.columns) throw new MalformedRow();
-    if (this.copying > 0) {
-      this.copying -= 1;
-      return this.copyRow(bytes, start, end, 0, 0, start + 7, output);
-    }
-    const { masked, masks } = this;
     let at = start + 7;
     let column = 0;
-    for (let next = 0; next < masked.length; next += 1) {
-      const wanted = masked[next] as number;
-      for (; column < wanted; column += 1) {
-        if (at + 4 > end) throw new MalformedRow();
-        const length = view.getInt32(at);
-        at += length > 0 ? 4 + length : 4;
-      }
-      if (at + 4 > end) throw new MalformedRow();
-      const length = view.getInt32(at);
-      if (length >= 0) {
-        const stop = at + 4 + length;
-        if (stop > end) throw new MalformedRow();
-        if (!(masks[next] as FieldMask).inPlace(bytes, at + 4, stop)) {
-          this.copying = copiedRows;
-          return this.copyRow(bytes, start, end, next, column, at, output);
-        }
-        at = stop;
-      } else at += 4;
-      column += 1;
-    }
-    output.forward(bytes, start, end);
-    return end - start;
-  }
-
-  /** Copies a row whose masks before `next` have been put in place already; `at` is where column `column` begins. */
-  private copyRow(
-    bytes: Buffer,
-    start: number,
-    end: number,
-    next: number,
-    column: number,
-    at: number,
-    output: Output,
-  ): number {
-    const { room, masked, masks, view } = this;
-    room.reserve((end - start) * 2 + 256);
-    let from = room.at;
-    let to = from;
     /** Everything in [pending, at) goes out as it came. */
     let pending = start;
     let out = room.bytes;
     let outView = room.view;
-    for (let mask = next; mask < masked.length; mask += 1) {
-      const wanted = masked[mask] as number;
+    /** Where the row goes to, and how far it is written; -1 while every mask fits in place. */
+    let from = -1;
+    let to = -1;
+    for (let next = 0; next < masked.length; next += 1) {
+      const wanted = masked[next] as number;
       for (; column < wanted; column += 1) {
         if (at + 4 > end) throw new MalformedRow();
         const length = view.getInt32(at);
@@ -169,9 +131,24 @@ export class RowMasker {
       }
       const stop = at + 4 + length;
       if (stop > end) throw new MalformedRow();
-      const fieldMask = masks[mask] as FieldMask;
+      const mask = masks[next] as FieldMask;
+      const left = copying[next] as number;
+      if (left === 0) {
+        if (mask.inPlace(bytes, at + 4, stop)) {
+          at = stop;
+          continue;
+        }
+        copying[next] = copiedValues;
+      } else copying[next] = left - 1;
+      if (from < 0) {
+        room.reserve((end - start) * 2 + 256);
+        out = room.bytes;
+        outView = room.view;
+        from = room.at;
+        to = from;
+      }
       // Room for this value and for what follows unmasked.
-      const needed = at - pending + 4 + fieldMask.bound(length) + (end - stop) + overrun;
+      const needed = at - pending + 4 + mask.bound(length) + (end - stop) + overrun;
       if (out.length - to < needed) {
         room.move(from, to, needed);
         to -= from;
@@ -180,20 +157,17 @@ export class RowMasker {
         outView = room.view;
       }
       to = copyRun(bytes, view, pending, at, out, outView, to);
-      const written = fieldMask.write(bytes, at + 4, stop, out, to + 4);
+      const written = mask.write(bytes, at + 4, stop, out, to + 4);
       outView.setInt32(to, written < 0 ? -1 : written - to - 4);
       to = written < 0 ? to + 4 : written;
       at = stop;
       pending = stop;
     }
-    if (at > end) throw new MalformedRow();
-    if (out.length - to < end - pending + overrun) {
-      room.move(from, to, end - pending + overrun);
-      to -= from;
-      from = 0;
-      out = room.bytes;
-      outView = room.view;
+    if (from < 0) {
+      output.forward(bytes, start, end);
+      return end - start;
     }
+    // What is left fits: the last value's room was reserved with all that follows it.
     to = copyRun(bytes, view, pending, end, out, outView, to);
     outView.setInt32(from + 1, to - from - 1);
     output.forward(out, from, to);
