@@ -1,6 +1,6 @@
 // Masks put into DataRow frames as they stream: in place where the masked value has the same length, else rows are copied, with
 // their masked values, into a buffer that is used again. Nothing is allocated for a row.
-import type { FieldMask, RowMasks } from '../gate.ts';
+import type { DeferredWrite, FieldMask, RowMasks } from '../gate.ts';
 import type { Output } from './output.ts';
 
 /** A DataRow that does not fit its length or its description: its result must not go on. */
@@ -73,6 +73,9 @@ export class RowMasker {
   private readonly columns: number;
   private readonly masked: Int32Array;
   private readonly masks: readonly FieldMask[];
+  /** How each mask writes, and those of them that must be flushed. */
+  private readonly writers: readonly Pick<DeferredWrite, 'write'>[];
+  private readonly open: readonly DeferredWrite[];
   private readonly room: RowRoom;
   /** For each mask: how many values are still to be copied without a try in place. */
   private readonly copying: Int32Array;
@@ -91,21 +94,34 @@ export class RowMasker {
     });
     this.masked = Int32Array.from(masked);
     this.masks = used;
+    this.writers = used.map((mask) => mask.deferred ?? mask);
+    this.open = used.flatMap(({ deferred }) => (deferred === undefined ? [] : [deferred]));
     this.copying = new Int32Array(used.length);
     this.room = room;
   }
 
+  /** Completes the rows forwarded so far. Called before they are sent. */
+  flush(): void {
+    for (let index = 0; index < this.open.length; index += 1) (this.open[index] as DeferredWrite).flush();
+  }
+
+  /** Nothing of the row has been forwarded; the rows before it are completed. */
+  private malformed(): MalformedRow {
+    this.flush();
+    return new MalformedRow();
+  }
+
   /**
-   * Masks the DataRow `bytes[start, end)` and forwards it. The bytes may be changed where they stand. Returns the length of the row
-   * as it goes out; throws MalformedRow, with nothing forwarded, when the row does not fit.
+   * Masks the DataRow `bytes[start, end)` and forwards it; its bytes are complete after `flush`. The bytes may be changed where they
+   * stand. Returns the length of the row as it goes out; throws MalformedRow, with nothing forwarded, when the row does not fit.
    */
   row(bytes: Buffer, start: number, end: number, output: Output): number {
     if (bytes !== this.chunk) {
       this.chunk = bytes;
       this.view = viewOf(bytes);
     }
-    const { view, masked, masks, copying, room } = this;
-    if (end - start < 7 || view.getInt16(start + 5) !== this.columns) throw new MalformedRow();
+    const { view, masked, masks, writers, copying, room } = this;
+    if (end - start < 7 || view.getInt16(start + 5) !== this.columns) throw this.malformed();
     let at = start + 7;
     let column = 0;
     /** Everything in [pending, at) goes out as it came. */
@@ -118,11 +134,11 @@ export class RowMasker {
     for (let next = 0; next < masked.length; next += 1) {
       const wanted = masked[next] as number;
       for (; column < wanted; column += 1) {
-        if (at + 4 > end) throw new MalformedRow();
+        if (at + 4 > end) throw this.malformed();
         const length = view.getInt32(at);
         at += length > 0 ? 4 + length : 4;
       }
-      if (at + 4 > end) throw new MalformedRow();
+      if (at + 4 > end) throw this.malformed();
       const length = view.getInt32(at);
       column += 1;
       if (length < 0) {
@@ -130,7 +146,7 @@ export class RowMasker {
         continue;
       }
       const stop = at + 4 + length;
-      if (stop > end) throw new MalformedRow();
+      if (stop > end) throw this.malformed();
       const mask = masks[next] as FieldMask;
       const left = copying[next] as number;
       if (left === 0) {
@@ -150,6 +166,7 @@ export class RowMasker {
       // Room for this value and for what follows unmasked.
       const needed = at - pending + 4 + mask.bound(length) + (end - stop) + overrun;
       if (out.length - to < needed) {
+        this.flush();
         room.move(from, to, needed);
         to -= from;
         from = 0;
@@ -157,7 +174,7 @@ export class RowMasker {
         outView = room.view;
       }
       to = copyRun(bytes, view, pending, at, out, outView, to);
-      const written = mask.write(bytes, at + 4, stop, out, to + 4);
+      const written = (writers[next] as DeferredWrite).write(bytes, at + 4, stop, out, to + 4);
       outView.setInt32(to, written < 0 ? -1 : written - to - 4);
       to = written < 0 ? to + 4 : written;
       at = stop;
