@@ -263,4 +263,15 @@ export interface FieldMask {
    * the offset after it, or -1 when the masked value is NULL. `from` and `to` never overlap.
    */
   write(from: Buffer, start: number, end: number, to: Buffer, at: number): number;
+  /** For masks that are cheaper over several values at once. A caller that does not know of it uses `write`. */
+  readonly deferred?: DeferredWrite | undefined;
+}
+
+/**
+ * A `write` that may leave its bytes open: the value's length is final when it returns, its bytes after `flush`. The caller flushes before
+ * it moves or sends them. `from` is not read after the call.
+ */
+export interface DeferredWrite {
+  write(from: Buffer, start: number, end: number, to: Buffer, at: number): number;
+  flush(): void;
 }

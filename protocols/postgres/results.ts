@@ -61,6 +61,7 @@ export class Results {
       if (rows >= room) {
         run.rows += rows;
         run.bytes += bytes;
+        masker?.flush();
         return this.exceed(run, end);
       }
       if (masker === null) {
@@ -76,6 +77,7 @@ export class Results {
     }
     run.rows += rows;
     run.bytes += bytes;
+    masker?.flush();
     return at;
   }
 

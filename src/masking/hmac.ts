@@ -1,19 +1,8 @@
 // HMAC-SHA-256 over bytes in place (FIPS 180-4, RFC 2104): the key's two blocks are hashed once, so that a short value costs two
 // rounds of compression and no object. node:crypto gives the same result (tests compare) at ten times the cost for each short value.
 
-/** The first 32 bits of the fractional parts of the cube roots (square roots) of the first primes. */
-function primeRoots(length: number, root: (prime: number) => number): Int32Array {
-  const words = new Int32Array(length);
-  for (let candidate = 2, found = 0; found < length; candidate++) {
-    let prime = true;
-    for (let divisor = 2; divisor * divisor <= candidate; divisor++) if (candidate % divisor === 0) prime = false;
-    if (prime) words[found++] = Math.floor((root(candidate) % 1) * 2 ** 32);
-  }
-  return words;
-}
-
-const K = primeRoots(64, Math.cbrt);
-const INITIAL = primeRoots(8, Math.sqrt);
+import { type HmacLanes, hmacLanes, LANES } from './hmac-lanes.ts';
+import { INITIAL, ROUNDS } from './sha256.ts';
 
 const BLOCK = 64;
 const W = new Int32Array(16);
@@ -46,7 +35,7 @@ function unrolled(): (state: Int32Array, W: Int32Array) => void {
     // What does not wait for the round before is added first: the sums are a chain, and the compiler keeps their order.
     const choice = `(${g} ^ (${e} & (${f} ^ ${g})))`;
     const majority = `((${a} & ${b}) | (${c} & (${a} | ${b})))`;
-    lines.push(`p = (((((((${h} + ${K[round]}) | 0) + ${word}) | 0) + ${choice}) | 0) + ${big1}) | 0;`);
+    lines.push(`p = (((((((${h} + ${ROUNDS[round]}) | 0) + ${word}) | 0) + ${choice}) | 0) + ${big1}) | 0;`);
     lines.push(`${d} = (${d} + p) | 0; ${h} = (p + ((${big0} + ${majority}) | 0)) | 0;`);
     names.unshift(names.pop() as string);
   }
@@ -54,6 +43,32 @@ function unrolled(): (state: Int32Array, W: Int32Array) => void {
     lines.push(`S[${index}] = (S[${index}] + ${name}) | 0;`);
   });
   return new Function('S', 'W', lines.join('\n')) as (state: Int32Array, W: Int32Array) => void;
+}
+
+/** The longest value that fits one block with the end mark and the length. */
+export const SHORT = BLOCK - 9;
+
+/**
+ * Puts a value of at most `SHORT` bytes into lane `lane` of a block of lanes (see hmac-lanes.ts), with the end mark and the length.
+ * `view` is of the same bytes.
+ */
+export function loadLane(
+  block: Int32Array,
+  lane: number,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+): void {
+  let at = start;
+  let word = lane;
+  for (; at + 4 <= end; at += 4, word += LANES) block[word] = view.getInt32(at);
+  let last = 0x80;
+  for (let index = end - at; index < 3; index++) last <<= 8;
+  for (let shift = 24; at < end; at++, shift -= 8) last |= (bytes[at] as number) << shift;
+  block[word] = last;
+  for (word += LANES; word < 15 * LANES; word += LANES) block[word] = 0;
+  block[15 * LANES + lane] = (BLOCK + end - start) * 8;
 }
 
 /** Puts 64 bytes into W as big-endian words. */
@@ -125,6 +140,8 @@ export interface KeyedHash {
    * when somebody writes them back. They add no secrecy and need none.
    */
   check(first: number, second: number, third: number): number;
+  /** The same hash for four short values at once; undefined where the machine has no way to. All masks of the key share them. */
+  lanes(): HmacLanes | undefined;
 }
 
 /** A keyed hash with the key of a target. Holds no copy of the key, only the two states made from it. */
@@ -150,7 +167,12 @@ export function keyedHash(key: Uint8Array): KeyedHash {
   const name = Buffer.from('check');
   update(name, 0, name.length);
   const seed = state[0] as number;
+  let lanes: HmacLanes | undefined | null = null;
   return {
+    lanes() {
+      if (lanes === null) lanes = hmacLanes(inner, outer);
+      return lanes;
+    },
     update,
     hex(length, to, at) {
       for (let index = 0; index < length; index++) {

@@ -1,5 +1,5 @@
 // The shape every mask of this room has, the constant masks, and the scratch memory that masks share.
-import type { FieldMask } from '../../protocols/gate.ts';
+import type { DeferredWrite, FieldMask } from '../../protocols/gate.ts';
 
 /**
  * A mask whose bound is a line: at most `slope * length + offset` bytes. Masks of containers (arrays, records, documents) need
@@ -19,8 +19,14 @@ export const NULL = -1;
 const never: InPlace = () => false;
 
 /** Every mask is made here, so that all have one shape and the relay's calls stay cheap. */
-export function plannedMask(slope: number, offset: number, write: Write, inPlace: InPlace = never): PlannedMask {
-  return { slope, offset, inPlace, bound: (length: number) => Math.ceil(slope * length) + offset, write };
+export function plannedMask(
+  slope: number,
+  offset: number,
+  write: Write,
+  inPlace: InPlace = never,
+  deferred: DeferredWrite | undefined = undefined,
+): PlannedMask {
+  return { slope, offset, inPlace, bound: (length: number) => Math.ceil(slope * length) + offset, write, deferred };
 }
 
 /** NULL, whatever the value is. */

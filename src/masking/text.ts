@@ -30,14 +30,23 @@ function characterBefore(bytes: Buffer, start: number, at: number): number {
 }
 
 function isAscii(bytes: Buffer, start: number, end: number): boolean {
-  for (let index = start; index < end; index++) if ((bytes[index] as number) >= 0x80) return false;
-  return true;
+  let all = 0;
+  let index = start;
+  for (; index + 4 <= end; index += 4) {
+    all |=
+      (bytes[index] as number) |
+      (bytes[index + 1] as number) |
+      (bytes[index + 2] as number) |
+      (bytes[index + 3] as number);
+  }
+  for (; index < end; index++) all |= bytes[index] as number;
+  return all < 0x80;
 }
 
 /** bpchar's padding is no part of the value: char(20) holds 'abcd' and sixteen blanks. */
-function contentEnd(bytes: Buffer, start: number, end: number, padded: boolean): number {
+function contentEnd(bytes: Buffer, start: number, end: number): number {
   let last = end;
-  if (padded) while (last > start && bytes[last - 1] === BLANK) last--;
+  while (last > start && bytes[last - 1] === BLANK) last--;
   return last;
 }
 
@@ -52,7 +61,14 @@ function stars(from: Buffer, start: number, end: number, utf8: boolean, to: Buff
 }
 
 function fill(bytes: Buffer, start: number, end: number): true {
-  for (let index = start; index < end; index++) bytes[index] = STAR;
+  let index = start;
+  for (; index + 4 <= end; index += 4) {
+    bytes[index] = STAR;
+    bytes[index + 1] = STAR;
+    bytes[index + 2] = STAR;
+    bytes[index + 3] = STAR;
+  }
+  for (; index < end; index++) bytes[index] = STAR;
   return true;
 }
 
@@ -75,12 +91,12 @@ export function keepLastMask(kept: number, type: TextType): PlannedMask {
     1,
     0,
     (from, start, end, to, at) => {
-      const last = contentEnd(from, start, end, padded);
+      const last = padded ? contentEnd(from, start, end) : end;
       const cut = split(from, start, last);
       return copyRun(from, cut, end, to, stars(from, start, cut, utf8, to, at));
     },
     (bytes, start, end) => {
-      const last = contentEnd(bytes, start, end, padded);
+      const last = padded ? contentEnd(bytes, start, end) : end;
       const cut = split(bytes, start, last);
       return utf8 && !isAscii(bytes, start, cut) ? false : fill(bytes, start, cut);
     },
@@ -103,12 +119,12 @@ export function keepFirstMask(kept: number, type: TextType): PlannedMask {
     1,
     0,
     (from, start, end, to, at) => {
-      const last = contentEnd(from, start, end, padded);
+      const last = padded ? contentEnd(from, start, end) : end;
       const cut = split(from, start, last);
       return copyRun(from, last, end, to, stars(from, cut, last, utf8, to, copyRun(from, start, cut, to, at)));
     },
     (bytes, start, end) => {
-      const last = contentEnd(bytes, start, end, padded);
+      const last = padded ? contentEnd(bytes, start, end) : end;
       const cut = split(bytes, start, last);
       return utf8 && !isAscii(bytes, cut, last) ? false : fill(bytes, cut, last);
     },
@@ -176,7 +192,7 @@ export function emailMask(type: TextType): PlannedMask {
     1,
     Math.max(3, redacted.length),
     (from, start, end, to, at) => {
-      const last = contentEnd(from, start, end, padded);
+      const last = padded ? contentEnd(from, start, end) : end;
       const sign = localEnd(from, start, last);
       if (sign < 0) return put(redacted, to, at);
       const kept = shown(from, start, sign);

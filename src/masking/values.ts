@@ -1,5 +1,7 @@
 // Masks of the types that have a hash or a part of their own: uuid, bytes, JSON as a whole, and text's keyed hash.
-import type { KeyedHash } from './hmac.ts';
+import type { DeferredWrite } from '../../protocols/gate.ts';
+import { type KeyedHash, loadLane, SHORT } from './hmac.ts';
+import { LANES } from './hmac-lanes.ts';
 import { copyRun, type PlannedMask, plannedMask, put } from './mask.ts';
 import type { BytesType, Format, PlainType, TextType } from './valuetype.ts';
 
@@ -38,14 +40,87 @@ export function isChecked(hash: KeyedHash, bytes: Buffer): boolean {
 export function hashTextMask(hash: KeyedHash, type: TextType): PlannedMask {
   const length = Math.min(HASH_DIGITS, type.limit ?? HASH_DIGITS);
   const width = type.padded && type.limit !== undefined ? type.limit : length;
-  return plannedMask(0, width, (from, start, end, to, at) => {
-    let last = end;
-    if (type.padded) while (last > start && from[last - 1] === 0x20) last--;
-    hash.update(from, start, last);
-    let out = length === HASH_DIGITS ? putChecked(hash, to, at) : hash.hex(length, to, at);
-    while (out < at + width) to[out++] = 0x20;
-    return out;
-  });
+  return plannedMask(
+    0,
+    width,
+    (from, start, end, to, at) => {
+      let last = end;
+      if (type.padded) while (last > start && from[last - 1] === 0x20) last--;
+      hash.update(from, start, last);
+      let out = length === HASH_DIGITS ? putChecked(hash, to, at) : hash.hex(length, to, at);
+      while (out < at + width) to[out++] = 0x20;
+      return out;
+    },
+    undefined,
+    width === HASH_DIGITS && !type.padded ? laneWrite(hash) : undefined,
+  );
+}
+
+/** The hashes of short values, four at a time: a value's place is kept until its lanes are full, or flushed. */
+function laneWrite(hash: KeyedHash): DeferredWrite | undefined {
+  const lanes = hash.lanes();
+  if (lanes === undefined) return undefined;
+  const { digest } = lanes;
+  const block = new Int32Array(16 * LANES);
+  const places: DataView[] = [];
+  const offsets = new Int32Array(LANES);
+  const read = new LastView();
+  const written = new LastView();
+  const flush = (): void => {
+    if (places.length === 0) return;
+    lanes.block.set(block);
+    lanes.run();
+    for (let lane = 0; lane < places.length; lane++) {
+      const to = places[lane] as DataView;
+      const at = offsets[lane] as number;
+      const first = digest[lane] as number;
+      const second = digest[LANES + lane] as number;
+      const third = digest[2 * LANES + lane] as number;
+      putDigits(first, to, at);
+      putDigits(second, to, at + 8);
+      putDigits(third, to, at + 16);
+      putDigits(hash.check(first, second, third), to, at + 24);
+    }
+    places.length = 0;
+  };
+  return {
+    write(from, start, end, to, at) {
+      if (end - start > SHORT) {
+        hash.update(from, start, end);
+        return putChecked(hash, to, at);
+      }
+      const lane = places.length;
+      loadLane(block, lane, from, read.of(from), start, end);
+      offsets[lane] = at;
+      places.push(written.of(to));
+      if (lane + 1 === LANES) flush();
+      return at + HASH_DIGITS;
+    },
+    flush,
+  };
+}
+
+/** A view of the buffer asked for last: many values come from one chunk and go to one buffer. */
+class LastView {
+  private bytes: Buffer = Buffer.alloc(0);
+  private view: DataView = new DataView(this.bytes.buffer, 0, 0);
+
+  of(bytes: Buffer): DataView {
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    return this.view;
+  }
+}
+
+/** The two hex digits of each byte, the first in the low eight bits. */
+const PAIRS = Uint16Array.from({ length: 256 }, (_value, byte) => ((HEX[byte & 15] ?? 0) << 8) | (HEX[byte >> 4] ?? 0));
+
+/** Eight hex digits of 32 bits. */
+function putDigits(word: number, to: DataView, at: number): void {
+  to.setInt32(at, (PAIRS[word >>> 24] as number) | ((PAIRS[(word >>> 16) & 255] as number) << 16), true);
+  to.setInt32(at + 4, (PAIRS[(word >>> 8) & 255] as number) | ((PAIRS[word & 255] as number) << 16), true);
 }
 
 /** `hash` on json and jsonb: a string of the hash of the document as the server shows it. */
