@@ -32,6 +32,7 @@ export {
   statementCounts,
 } from './store/summaries.ts';
 export { type TailOptions, tailRecords } from './tail.ts';
+export { isoTime } from './time.ts';
 export {
   type Anchor,
   type ChainReport,

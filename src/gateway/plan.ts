@@ -13,7 +13,7 @@ import type {
   Shaped,
   ShapedCopy,
 } from '../../protocols/gate.ts';
-import { newRecordId } from '../audit/index.ts';
+import { isoTime, newRecordId } from '../audit/index.ts';
 import { planMask, redactionFor } from '../masking/index.ts';
 import type { OutputMask, SessionPolicy, Verdict } from '../policy/index.ts';
 import { type ColumnName, columnPath, type ReadResult, type ReadStatement } from '../sql/index.ts';
@@ -240,7 +240,7 @@ class Run implements Execution {
     try {
       const written = audit.append({
         event: 'settled',
-        time: new Date(now()).toISOString(),
+        time: isoTime(now()),
         session: this.#session.id,
         record: this.record,
         outcome: outcome.kind,

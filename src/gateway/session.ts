@@ -9,7 +9,7 @@ import type {
   SessionId,
   Upstream,
 } from '../../protocols/gate.ts';
-import { type AuditSink, newRecordId, type StatementRecord } from '../audit/index.ts';
+import { type AuditSink, isoTime, newRecordId, type StatementRecord } from '../audit/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { MaskKey } from '../masking/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
@@ -200,7 +200,7 @@ export class Session implements GateSession {
     try {
       const written = audit.append({
         event,
-        time: new Date(now()).toISOString(),
+        time: isoTime(now()),
         record: newRecordId(),
         session: this.id,
         identity: identity.name,
@@ -228,7 +228,7 @@ export class Session implements GateSession {
     const reading = statement?.reading;
     return audit.append({
       event: 'statement',
-      time: new Date(now()).toISOString(),
+      time: isoTime(now()),
       record,
       session: this.id,
       identity: identity.name,
