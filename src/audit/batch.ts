@@ -34,18 +34,13 @@ export class Batch {
     this.bytes = spare.pop() ?? Buffer.allocUnsafe(INITIAL);
   }
 
-  /**
-   * Adds a line, ended by a newline, and puts the link in place of its closing brace, where one is given. The chain's hash
-   * is taken over the very bytes that go to the disk.
-   */
-  put(line: string, link: string, sealed: boolean): void {
-    const needed = this.length + line.length * 3 + link.length;
+  /** Adds a line, ended by a newline. The chain's hash is taken over the very bytes that go to the disk. */
+  put(line: string, sealed: boolean): void {
+    const needed = this.length + line.length * 3;
     if (needed > this.bytes.length) this.#grow(needed);
     const start = this.length;
-    let end = start + this.bytes.write(line, start);
-    if (link !== '') end += this.bytes.write(link, end - 2, 'latin1') - 2;
-    this.length = end;
-    end--;
+    this.length += this.bytes.write(line, start);
+    const end = this.length - 1;
     this.records++;
     const at = this.tip.end;
     this.tip = {

@@ -17,7 +17,22 @@ export { type FollowOptions, follow, type JournalEntry, readRecords } from './re
 export type { AuditRecord, AuditSink, EventRecord, SettledRecord, StatementRecord } from './record.ts';
 export { type RenderOptions, renderJson, renderRecord } from './render.ts';
 export { type SearchOptions, searchJournal } from './search.ts';
+export type { StoredRecord } from './store/rows.ts';
+export { type FoundRecords, type RecordPage, recordById, searchRecords } from './store/search.ts';
+export {
+  type ColumnSummary,
+  type Counted,
+  columnSummaries,
+  type IdentitySummary,
+  identitySummaries,
+  ruleHits,
+  type StatementCount,
+  type Summaries,
+  type SummaryOptions,
+  statementCounts,
+} from './store/summaries.ts';
 export { type TailOptions, tailRecords } from './tail.ts';
+export { isoTime } from './time.ts';
 export {
   type Anchor,
   type ChainReport,

@@ -5,6 +5,7 @@ import { lineWriter, linkOf, type SegmentHead, type SegmentSeal, signedLine } fr
 import type { SigningKey } from './keys.ts';
 import type { Tip } from './opening.ts';
 import type { AuditRecord } from './record.ts';
+import { bodyWriter } from './serialise.ts';
 import type { Witness } from './witness.ts';
 
 export interface QueueOptions {
@@ -19,6 +20,7 @@ export class BatchQueue {
   /** What the next segment's head tells of the other chains. */
   witness: Witness = {};
   readonly #options: QueueOptions;
+  readonly #body = bodyWriter();
   readonly #write = lineWriter();
   #tip: Tip;
   #segmentStart: number;
@@ -50,13 +52,13 @@ export class BatchQueue {
   /** Chains a record and seals the segment behind it where it has grown enough. */
   put(record: AuditRecord): Batch {
     const batch = this.#forming();
-    this.#add(batch, this.#write(record), this.#link(), false);
+    this.#add(batch, this.#body(record) + this.#link(), false);
     if (this.#tip.end >= this.#options.segmentBytes) {
       const { worker, key, time } = this.#options;
       const { segment, seq } = this.#tip;
       const lines = seq + 1 - this.#segmentStart;
       const seal: SegmentSeal = { event: 'seal', time: time(), worker, segment, key: key.id, lines };
-      this.#add(batch, signedLine(this.#write(seal), this.#link(), key), '', true);
+      this.#add(batch, signedLine(this.#write(seal), this.#link(), key), true);
     }
     return batch;
   }
@@ -96,9 +98,9 @@ export class BatchQueue {
     return linkOf(this.#tip.seq + 1, this.#tip.hash);
   }
 
-  #add(batch: Batch, line: string, link: string, sealed: boolean): void {
+  #add(batch: Batch, line: string, sealed: boolean): void {
     const before = batch.length;
-    batch.put(line, link, sealed);
+    batch.put(line, sealed);
     this.#tip = batch.tip;
     this.#waiting += batch.length - before;
   }
@@ -113,7 +115,7 @@ export class BatchQueue {
     const batch = this.#enqueue(new Batch({ ...this.#tip, segment, start: 0, end: 0, sealed: false }));
     this.#segmentStart = this.#tip.seq + 1;
     const head: SegmentHead = { event: 'segment', time: time(), worker, segment, key: key.id, witness: this.witness };
-    this.#add(batch, signedLine(this.#write(head), this.#link(), key), '', false);
+    this.#add(batch, signedLine(this.#write(head), this.#link(), key), false);
     return batch;
   }
 

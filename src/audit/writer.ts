@@ -53,6 +53,8 @@ export class WorkerJournal implements Journal {
   #file: { readonly segment: number; readonly file: DiskFile } | undefined;
   #running: Promise<void> | undefined;
   #scheduled: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  /** What is scheduled comes in this turn of the event loop. */
+  #soon = false;
   #headTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #headDue = false;
@@ -199,13 +201,14 @@ export class WorkerJournal implements Journal {
 
   #schedule(batch: Batch): void {
     if (this.#running !== undefined) return;
-    if (!this.#durable && batch.length > EAGER_BYTES) this.#start();
-    else if (this.#scheduled === undefined) {
-      // Durable: all that the sockets bring in this turn of the event loop shares one batch.
-      this.#scheduled = this.#durable
-        ? setImmediate(() => this.#start())
-        : setTimeout(() => this.#start(), this.#timing.flushMs);
-    }
+    if (batch.length > EAGER_BYTES) this.#start();
+    else if (this.#durable && batch.refusable > 0) {
+      if (this.#soon) return;
+      this.#unschedule();
+      this.#soon = true;
+      // All that the sockets bring in this turn of the event loop shares one batch.
+      this.#scheduled = setImmediate(() => this.#start());
+    } else this.#scheduled ??= setTimeout(() => this.#start(), this.#timing.flushMs);
   }
 
   #start(): void {
@@ -238,8 +241,9 @@ export class WorkerJournal implements Journal {
       }
       const batch = this.#queue.batches[0];
       if (batch === undefined) return;
-      // Fast mode leaves a batch that has just begun to its timer.
-      const urgent = this.#durable || this.#flushers.length > 0 || this.#queue.batches.length > 1;
+      // What no statement waits for is left to its timer, or to the next statement: a sync of its own would delay that one.
+      const waited = this.#durable && batch.refusable > 0;
+      const urgent = waited || this.#flushers.length > 0 || this.#queue.batches.length > 1;
       if (!urgent && !first && batch.length <= EAGER_BYTES) return;
       await this.#commit();
     }
@@ -269,7 +273,7 @@ export class WorkerJournal implements Journal {
     try {
       const file = await this.#fileFor(batch);
       await file.write(batch.bytes, batch.length, batch.position);
-      if (this.#durable || batch.tip.sealed) await file.sync();
+      if (!this.#durable && batch.tip.sealed) await file.sync();
     } catch (error) {
       this.#queue.putBack();
       throw error;
@@ -297,7 +301,7 @@ export class WorkerJournal implements Journal {
   async #fileFor(batch: Batch): Promise<DiskFile> {
     if (this.#file?.segment === batch.segment) return this.#file.file;
     await this.#closeFile();
-    const file = await this.#disk.open(join(this.#folder, segmentName(batch.segment)));
+    const file = await this.#disk.open(join(this.#folder, segmentName(batch.segment)), this.#durable);
     try {
       if ((await file.size()) < batch.position) {
         // Its bytes are gone. Going on there would fill the hole with zeros; the chain goes on in a new segment.
@@ -474,6 +478,7 @@ export class WorkerJournal implements Journal {
     clearTimeout(this.#scheduled as NodeJS.Timeout | undefined);
     clearImmediate(this.#scheduled as NodeJS.Immediate | undefined);
     this.#scheduled = undefined;
+    this.#soon = false;
   }
 
   #stopTimers(): void {

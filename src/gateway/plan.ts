@@ -13,13 +13,12 @@ import type {
   Shaped,
   ShapedCopy,
 } from '../../protocols/gate.ts';
-import { newRecordId } from '../audit/index.ts';
+import { isoTime, newRecordId } from '../audit/index.ts';
 import { planMask, redactionFor } from '../masking/index.ts';
 import type { OutputMask, SessionPolicy, Verdict } from '../policy/index.ts';
 import { type ColumnName, columnPath, type ReadResult, type ReadStatement } from '../sql/index.ts';
 import { refusalOf } from './refusals.ts';
 import type { RecordedText, Session } from './session.ts';
-import { timestamp } from './timestamp.ts';
 
 type Allowed = Extract<Verdict, { kind: 'allow' }>;
 
@@ -266,7 +265,7 @@ class Run implements Execution {
     try {
       const written = audit.append({
         event: 'settled',
-        time: timestamp(now()),
+        time: isoTime(now()),
         session: this.#session.id,
         record: this.record,
         outcome: outcome.kind,

@@ -9,7 +9,7 @@ import type {
   SessionId,
   Upstream,
 } from '../../protocols/gate.ts';
-import { type AuditSink, newRecordId, type StatementRecord } from '../audit/index.ts';
+import { type AuditSink, isoTime, newRecordId, type StatementRecord } from '../audit/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { MaskKey } from '../masking/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
@@ -18,7 +18,6 @@ import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
 import { type AllowedStatement, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
-import { timestamp } from './timestamp.ts';
 
 export interface SessionParts {
   readonly id: SessionId;
@@ -202,7 +201,7 @@ export class Session implements GateSession {
     try {
       const written = audit.append({
         event,
-        time: timestamp(now()),
+        time: isoTime(now()),
         record: newRecordId(),
         session: this.id,
         identity: identity.name,
@@ -231,7 +230,7 @@ export class Session implements GateSession {
     // Written out and in one shape: this runs once for every run of every statement.
     return audit.append({
       event: 'statement',
-      time: timestamp(now()),
+      time: isoTime(now()),
       record,
       session: this.id,
       identity: identity.name,

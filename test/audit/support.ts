@@ -53,15 +53,19 @@ export function faultyDisk(faults: Faults): Disk {
   };
   return {
     ...nodeDisk,
-    async open(path) {
+    async open(path, durable) {
       check('open');
-      const file = await nodeDisk.open(path);
+      const file = await nodeDisk.open(path, durable);
       return {
         ...file,
         async write(bytes, length, position) {
           await faults.wait?.();
           const fault = faults.decide('write');
-          if (fault === undefined) return file.write(bytes, length, position);
+          if (fault === undefined) {
+            await file.write(bytes, length, position);
+            if (durable) check('sync');
+            return;
+          }
           if (fault.keep !== undefined) await file.write(bytes, Math.min(fault.keep, length), position);
           throw Object.assign(new Error('write refused'), { code: fault.code });
         },
