@@ -251,10 +251,8 @@ export interface SessionEntry {
 }
 
 export interface Sessions {
-  /** A session has begun on this gateway. Nothing waits: the store knows it a moment later. */
-  begun(entry: Omit<SessionEntry, 'gateway' | 'lastStatement'>): void;
-  /** Cheap: a number is kept until the next heartbeat. */
-  active(id: string): void;
+  /** A session has begun on this gateway. Nothing waits: the store knows it a moment later. `lastStatement` is asked now and then (ms). */
+  begun(entry: Omit<SessionEntry, 'gateway' | 'lastStatement'>, lastStatement: () => number | undefined): void;
   ended(id: string): void;
   /** Of all gateways that are alive. */
   list(): Promise<readonly SessionEntry[]>;
@@ -272,6 +270,8 @@ export interface Approvals {
   readonly version: number;
   /** Takes the roles and notifications of a new file. */
   reload(config: Config): void;
+  /** Resolves when this process stands in the store and knows what it holds; a gateway waits for it before it listens. */
+  ready(): Promise<void>;
   /** Withdraws the holds of this process, removes its sessions and stops. The store stays open. */
   close(): Promise<void>;
 }
@@ -295,6 +295,8 @@ export interface Timing {
   readonly heartbeatMs: number;
   /** A gateway that has not said so for this long is gone: its holds are withdrawn and its sessions forgotten. */
   readonly goneMs: number;
+  /** What is held in memory and could not be compared for this long is not trusted: grants count no longer. */
+  readonly staleMs: number;
   /** First wait after a notification that failed; doubled each time. */
   readonly retryMs: number;
 }
