@@ -165,7 +165,14 @@ export interface Plan {
 
 export type Opened =
   | { readonly kind: 'opened'; readonly execution: Execution }
-  | { readonly kind: 'refused'; readonly refusal: Refusal };
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** A person must decide on this run, with these parameters. Handled like a judgement of the same name. */
+  | {
+      readonly kind: 'hold';
+      readonly notice: string;
+      readonly decision: Promise<Exclude<Opened, { kind: 'hold' }>>;
+      withdraw(): void;
+    };
 
 /** One run of a statement, from its opening record to its settling record. */
 export interface Execution {

@@ -36,6 +36,8 @@ export interface PostgresLimits {
   readonly maxMaskedBytes: number;
   /** How long the upstream may go on after its client has left. */
   readonly lingerMs: number;
+  /** A client whose statement waits for a person is told so again this often. */
+  readonly reminderMs: number;
 }
 
 const defaults: PostgresLimits = {
@@ -48,6 +50,7 @@ const defaults: PostgresLimits = {
   maxBindBytes: 16 * 1024 * 1024,
   maxMaskedBytes: 64 * 1024 * 1024,
   lingerMs: 30_000,
+  reminderMs: 30_000,
 };
 
 export interface PostgresListenerOptions {

@@ -22,6 +22,12 @@ export type Step = Promise<void> | 'wait' | undefined;
 
 export type Decided = Exclude<Judgement, { kind: 'hold' }>;
 
+interface Held<T> {
+  readonly notice: string;
+  readonly decision: Promise<T>;
+  withdraw(): void;
+}
+
 export class Judging {
   private readonly conversation: Conversation;
   private readonly sender: Sender;
@@ -41,10 +47,14 @@ export class Judging {
   }
 
   private judged(judgement: Judgement, then: (decided: Decided) => Step): Step {
-    if (judgement.kind !== 'hold') return then(judgement);
-    const release = this.host.holding(judgement.notice, () => judgement.withdraw());
+    return judgement.kind === 'hold' ? this.held(judgement, then) : then(judgement);
+  }
+
+  /** Waits for a person's decision on a text or on one run. */
+  held<T>(hold: Held<T>, then: (decided: T) => Step): Promise<void> {
+    const release = this.host.holding(hold.notice, () => hold.withdraw());
     return this.later(
-      judgement.decision.then((decided): unknown => {
+      hold.decision.then((decided): unknown => {
         release();
         return then(decided);
       }),
@@ -66,12 +76,9 @@ export class Judging {
       const plan = plans[i] as Plan;
       const opened = plan.open(undefined);
       if (isPromise(opened)) {
-        return this.later(
-          opened.then((ready): unknown =>
-            this.opened(ready, plan, runs) ? this.openFrom(plans, i + 1, runs, then) : undefined,
-          ),
-        );
+        return this.later(opened.then((ready): unknown => this.openRest(ready, plans, i, runs, then)));
       }
+      if (opened.kind === 'hold') return this.openRest(opened, plans, i, runs, then);
       if (!this.opened(opened, plan, runs)) return undefined;
     }
     if (this.conversation.skipping) for (const run of runs) run.skip();
@@ -79,7 +86,19 @@ export class Judging {
     return undefined;
   }
 
-  private opened(opened: Opened, plan: Plan, runs: Run[]): boolean {
+  /** Goes on behind an opening that took its time. */
+  private openRest(
+    opened: Opened,
+    plans: readonly Plan[],
+    at: number,
+    runs: Run[],
+    then: (runs: readonly Run[]) => void,
+  ): Step {
+    if (opened.kind === 'hold') return this.held(opened, (ready) => this.openRest(ready, plans, at, runs, then));
+    return this.opened(opened, plans[at] as Plan, runs) ? this.openFrom(plans, at + 1, runs, then) : undefined;
+  }
+
+  private opened(opened: Exclude<Opened, { kind: 'hold' }>, plan: Plan, runs: Run[]): boolean {
     if (opened.kind === 'opened') {
       runs.push(new Run(plan, opened.execution));
       return true;

@@ -23,6 +23,8 @@ export interface RelayLimits {
   /** How long the upstream may go on after the client has left. */
   readonly lingerMs: number;
   readonly connectMs: number;
+  /** While a person decides, the client is told so again this often. */
+  readonly reminderMs: number;
 }
 
 export class Relay implements RequestHost {
@@ -143,12 +145,19 @@ export class Relay implements RequestHost {
 
   holding(notice: string, withdraw: () => void): () => void {
     this.withdraw = withdraw;
-    this.frames.aside(encodeNotice(notice));
-    this.toClient.flush();
+    const tell = () => {
+      this.frames.aside(encodeNotice(notice));
+      this.toClient.flush();
+    };
+    tell();
+    // Proxies and load balancers in between drop connections on which nothing passes.
+    const reminder = setInterval(tell, this.limits.reminderMs);
+    reminder.unref();
     // Read on: only so is it known when the client leaves.
     this.client.resume();
     if (this.inputEnded) this.cancel();
     return () => {
+      clearInterval(reminder);
       this.withdraw = undefined;
     };
   }

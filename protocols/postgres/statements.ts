@@ -339,8 +339,7 @@ export class Statements {
     if (isPromise(opened)) {
       return opened.then((ready) => this.opened(ready, plan, name, portal, maxRows, bytes, start, end));
     }
-    this.opened(opened, plan, name, portal, maxRows, bytes, start, end);
-    return undefined;
+    return this.opened(opened, plan, name, portal, maxRows, bytes, start, end);
   }
 
   private opened(
@@ -352,15 +351,19 @@ export class Statements {
     bytes: Buffer,
     start: number,
     end: number,
-  ): void {
+  ): Promise<void> | undefined {
     const { conversation } = this;
+    if (opened.kind === 'hold') {
+      return this.judging.held(opened, (ready) => this.opened(ready, plan, name, portal, maxRows, bytes, start, end));
+    }
     if (opened.kind === 'refused') {
       if (!conversation.skipping) this.refuse(frontend.Execute, refusalFields(opened.refusal));
-      return;
+      return undefined;
     }
     const run = new Run(plan, opened.execution);
     if (conversation.skipping) run.skip();
     else this.sendExecute(name, portal, run, maxRows, bytes, start, end);
+    return undefined;
   }
 
   private sendExecute(

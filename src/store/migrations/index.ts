@@ -1,5 +1,6 @@
 // The control database's tables, as steps that are each applied once, in this order. A step that has been released never changes.
+import { approvals } from './approvals.ts';
 import { records } from './records.ts';
 import type { Migration } from './types.ts';
 
-export const migrations: readonly Migration[] = [records];
+export const migrations: readonly Migration[] = [records, approvals];
