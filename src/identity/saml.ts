@@ -213,6 +213,10 @@ function refusalOf(cause: unknown): { readonly check: Check; readonly message: s
   if (/expired/i.test(words)) return { check: 'expiry', message: 'the assertion has expired' };
   if (/not yet valid/i.test(words)) return { check: 'not-before', message: 'the assertion is not valid yet' };
   if (/audience/i.test(words)) return { check: 'audience', message: 'the assertion is for another audience' };
+  if (/multiple conditions/i.test(words))
+    return { check: 'conditions', message: 'the assertion has several conditions' };
+  if (/not a valid date/i.test(words))
+    return { check: 'format', message: 'the assertion lacks a time at which it ends, or holds one that is none' };
   if (/signature|transform|reference|ID cannot refer/i.test(words))
     return { check: 'signature', message: 'the signature of the assertion is wrong' };
   return { check: 'format', message: 'the assertion cannot be read' };
