@@ -50,7 +50,8 @@ export interface ClientHello {
 export type Challenge =
   | { readonly kind: 'token' }
   | { readonly kind: 'scram-sha-256'; readonly verifier: ScramVerifier }
-  | { readonly kind: 'mysql-native'; readonly doubleSha1: Buffer }
+  /** SHA1(SHA1(password)); SHA256(SHA256(password)) for clients that have caching_sha2_password alone. */
+  | { readonly kind: 'mysql-native'; readonly doubleSha1: Buffer; readonly doubleSha256?: Buffer }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
 /** RFC 5802, as in pg_authid.rolpassword: what a server stores of a SCRAM password. */

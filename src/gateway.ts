@@ -4,6 +4,7 @@ import { createPostgresListener } from '../protocols/postgres/index.ts';
 import { openJournal } from './audit/index.ts';
 import { type Address, type Config, needsStore } from './config/index.ts';
 import { admit, challenge, type Premises } from './gateway/admission.ts';
+import { recordCredentials } from './gateway/credential-login.ts';
 import { certificate, listen } from './gateway/listeners.ts';
 import { createLog, type Log } from './gateway/log.ts';
 import type { Session } from './gateway/session.ts';
@@ -39,8 +40,9 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
   let setup = await prepare(initial, log);
   const sessions = new Set<Session>();
   const premises: Premises = { journal, log, sessions, store };
+  if (store !== undefined) recordCredentials(store, journal, log);
   const gate: Gate = {
-    challenge: (hello) => challenge(setup.config, hello),
+    challenge: (hello) => challenge(setup.config, premises, hello),
     admit: (hello, proof) => admit(setup, premises, hello, proof),
   };
 

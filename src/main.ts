@@ -48,6 +48,18 @@ program
     (await import('./cli/token.ts')).token(options),
   );
 
+program
+  .command('login')
+  .description('a short-lived database user and password for a token or a SAML assertion; prints a connection URL')
+  .requiredOption(...configOption)
+  .requiredOption('--target <name>', 'the target it is for')
+  .option('--token-file <file>', 'the file that holds the token, - for standard input')
+  .option('--saml-file <file>', 'the file that holds the assertion: XML or base64')
+  .option('--json', 'print one JSON object')
+  .action(async (options: { config: string; target: string; tokenFile?: string; samlFile?: string; json?: boolean }) =>
+    (await import('./cli/login.ts')).login({ ...options, json: options.json === true }),
+  );
+
 const audit = program.command('audit').description('the records');
 audit
   .command('tail')
@@ -91,7 +103,6 @@ program
   .action(async (options: { once?: boolean }) => (await import('./cli/demo.ts')).demo(options.once === true));
 
 for (const [name, why] of [
-  ['login', 'short-lived credentials'],
   ['approvals', 'held statements and approvals'],
   ['grants', 'time-limited grants'],
   ['scan', 'scanning a database for columns to mask'],

@@ -47,12 +47,13 @@ export interface SettledRecord {
   readonly ms: number;
 }
 
-/** Logins, refused logins, ends, kills, approvals, configuration reloads. */
+/** Logins, refused logins, ends, kills, issued credentials, approvals, configuration reloads. */
 export interface EventRecord {
   readonly event:
     | 'login'
     | 'login-refused'
     | 'session-end'
+    | 'credential'
     | 'approval'
     | 'grant'
     | 'revocation'

@@ -46,6 +46,7 @@ export function resolveConfig(content: FileContent, file: string, folder: string
         audience: identity.saml.audience,
         certificate: path(identity.saml.certificate),
         groupsAttribute: identity.saml['groups-attribute'],
+        recipient: identity.saml.recipient,
       },
     },
     credentials: content.credentials && { maxLifetimeMs: content.credentials['max-lifetime'] },

@@ -115,6 +115,9 @@ export const identity = z
           audience: text('the audience').describe('Entity id of this gateway.'),
           certificate: text('a path').describe("The provider's signing certificate (PEM)."),
           'groups-attribute': text('an attribute name').prefault('groups').describe('Attribute that lists the groups.'),
+          recipient: text('a URL')
+            .optional()
+            .describe("What the assertion's subject confirmation must name as its Recipient. Left out: not looked at."),
         })
         .optional()
         .describe('SAML 2.0 assertions that may be exchanged for a credential.'),

@@ -104,6 +104,8 @@ export interface SamlConfig {
   readonly audience: string;
   readonly certificate: string;
   readonly groupsAttribute: string;
+  /** What a confirmation of the subject must name as its recipient. */
+  readonly recipient: string | undefined;
 }
 
 export interface CredentialsConfig {

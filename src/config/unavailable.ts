@@ -20,8 +20,6 @@ export const unavailableSettings: readonly UnavailableSetting[] = [
   { path: 'rules.[].then', values: ['hold'] },
   { path: 'roles.[].budgets' },
   { path: 'roles.[].request' },
-  { path: 'identity.saml' },
-  { path: 'credentials' },
   { path: 'loop-breaker' },
   { path: 'workers' },
   { path: 'limits.idle-timeout' },

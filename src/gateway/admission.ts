@@ -1,12 +1,13 @@
 // From a hello and a proof to a session: the login, step by step, each refusal on record.
-import type { Admission, Challenge, ClientHello, Proof, Refusal } from '../../protocols/gate.ts';
+import type { Admission, Challenge, ClientHello, MaybePromise, Proof, Refusal } from '../../protocols/gate.ts';
 import { type Journal, newRecordId, newSessionId } from '../audit/index.ts';
 import type { Config } from '../config/index.ts';
-import type { Identity } from '../identity/index.ts';
+import { type Identity, isCredentialUser, type StoredCredential } from '../identity/index.ts';
 import type { SessionPolicy } from '../policy/index.ts';
 import type { Store } from '../store/index.ts';
+import { credentialChallenge, credentialLogin } from './credential-login.ts';
 import type { Log } from './log.ts';
-import { loginRefusal, noRole } from './refusals.ts';
+import { loginRefusal, noRole, unknownTarget } from './refusals.ts';
 import { Session } from './session.ts';
 import type { Setup } from './setup.ts';
 import type { Target } from './target.ts';
@@ -21,8 +22,12 @@ export interface Premises {
 }
 
 /** Tokens in the clear are for loopback alone, unless the file says otherwise. */
-export function challenge(config: Config, hello: ClientHello): Challenge {
-  if (hello.encrypted || hello.loopback || config.insecure) return { kind: 'token' };
+export function challenge(config: Config, { store, log }: Premises, hello: ClientHello): MaybePromise<Challenge> {
+  if (hello.encrypted || hello.loopback || config.insecure) {
+    return store !== undefined && isCredentialUser(hello.user)
+      ? credentialChallenge(store, log, hello)
+      : { kind: 'token' };
+  }
   return {
     kind: 'refused',
     refusal: loginRefusal(
@@ -37,8 +42,7 @@ export function challenge(config: Config, hello: ClientHello): Challenge {
 export async function admit(setup: Setup, premises: Premises, hello: ClientHello, proof: Proof): Promise<Admission> {
   const { journal, log } = premises;
   try {
-    if (proof.kind !== 'token')
-      return await refused(journal, hello, undefined, loginRefusal('credentials', 'credentials are not available yet'));
+    if (proof.kind === 'verified') return await admitCredential(setup, premises, hello);
     const verified = await setup.identity.verify(proof.token);
     if (verified.kind === 'refused') {
       return await refused(
@@ -55,16 +59,7 @@ export async function admit(setup: Setup, premises: Premises, hello: ClientHello
     const { identity } = verified;
     const target = hello.database === undefined ? undefined : setup.targets.get(hello.database);
     if (target === undefined) {
-      return await refused(
-        journal,
-        hello,
-        identity,
-        loginRefusal(
-          'unknown-target',
-          `there is no target "${hello.database ?? ''}"`,
-          'The database name of the connection names the target.',
-        ),
-      );
+      return await refused(journal, hello, identity, unknownTarget(hello.database ?? ''));
     }
     return await enter(setup, target, premises, hello, identity);
   } catch (cause) {
@@ -81,12 +76,25 @@ export async function admit(setup: Setup, premises: Premises, hello: ClientHello
   }
 }
 
+/** The proof is that of the credential's password, which the protocol has checked against its verifier. */
+async function admitCredential(setup: Setup, premises: Premises, hello: ClientHello): Promise<Admission> {
+  const { journal, store } = premises;
+  const login = await credentialLogin(store, hello);
+  if (login.kind === 'refused') return refused(journal, hello, login.identity, login.refusal);
+  const { credential } = login;
+  const target = setup.targets.get(credential.target);
+  return target === undefined
+    ? refused(journal, hello, credential.identity, unknownTarget(credential.target))
+    : enter(setup, target, premises, hello, credential.identity, credential);
+}
+
 async function enter(
   setup: Setup,
   target: Target,
   premises: Premises,
   hello: ClientHello,
   identity: Identity,
+  credential?: StoredCredential,
 ): Promise<Admission> {
   const { journal, log, sessions } = premises;
   const policy = policyHeld(target, identity);
@@ -112,6 +120,7 @@ async function enter(
   const session = new Session({
     id,
     identity,
+    credential: credential?.user,
     client: hello.clientAddress,
     upstream: target.upstream(upstreamParameters(setup.config, target, hello, identity, first)),
     reader,
@@ -145,7 +154,7 @@ async function enter(
     },
   });
   sessions.add(session);
-  session.endAt(identity.expiresAt * 1000 + setup.config.identity.graceMs);
+  session.endAt((credential?.expiresAt ?? identity.expiresAt * 1000) + setup.config.identity.graceMs);
   target.use();
   return { kind: 'admitted', session };
 }

@@ -25,6 +25,14 @@ export function loginRefusal(rule: string, reason: string, hint?: string): Refus
   };
 }
 
+export function unknownTarget(name: string): Refusal {
+  return loginRefusal(
+    'unknown-target',
+    `there is no target "${name}"`,
+    'The database name of the connection names the target.',
+  );
+}
+
 /** The identity holds no role on the target, or none at this hour. */
 export function noRole({ rule, message, hint }: NoRole): Refusal {
   return { kind: 'policy', rule, message: `sallyport: ${message}`, hint };

@@ -22,6 +22,8 @@ import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
 export interface SessionParts {
   readonly id: SessionId;
   readonly identity: Identity;
+  /** The issued credential it logged in with; undefined for a token. */
+  readonly credential?: string | undefined;
   readonly client: string;
   readonly upstream: Upstream;
   readonly reader: SqlReader;

@@ -57,7 +57,7 @@ export function claimAt(value: unknown, path: string): unknown {
 }
 
 /** Names go into records, tags and server settings: nothing that could break a line or end a text there. */
-function nameText(value: unknown, what: string): string {
+export function nameText(value: unknown, what: string): string {
   const text = typeof value === 'number' && Number.isFinite(value) ? String(value) : value;
   if (typeof text !== 'string' || text.trim() === '')
     throw new TokenRefused('claims', `the ${what} of the token is not a text`);

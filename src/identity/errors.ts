@@ -34,7 +34,13 @@ export type Check =
   | 'lifetime'
   | 'audience'
   | 'binding'
-  | 'claims';
+  | 'claims'
+  // Of SAML assertions alone.
+  | 'markup'
+  | 'wrapping'
+  | 'conditions'
+  | 'confirmation'
+  | 'replay';
 
 /** A token is refused. The message says which check failed and never repeats the token or its claims. */
 export class TokenRefused extends IdentityError {

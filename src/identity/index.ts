@@ -1,5 +1,25 @@
-// The room that says who a machine is: tokens of any number of issuers, and a local issuer for development.
+// The room that says who a machine is: tokens of any number of issuers, SAML assertions, credentials issued for them, and a local
+// issuer for development.
+export {
+  findCredential,
+  type IssuedCredential,
+  isCredentialUser,
+  issuedChannel,
+  recordIssued,
+  revokeCredential,
+  type StoredCredential,
+} from './credentials.ts';
+export { type Client, credentialType, grantTypes, type TokenEndpointParts, tokenEndpoint } from './endpoint.ts';
 export { type Check, IdentityError, KeysUnavailableError, LocalIssuerError } from './errors.ts';
+export {
+  connectionUrl,
+  type ExchangeAnswer,
+  type ExchangeParts,
+  type ExchangeRequest,
+  exchange,
+} from './exchange.ts';
 export { issueLocalToken, type LocalTokenRequest } from './local.ts';
+export { issuedRecord } from './records.ts';
+export { createSamlVerifier, type SamlVerifier } from './saml.ts';
 export type { Identity } from './types.ts';
 export { createIdentity, type IdentityOptions, type IdentityVerifier, type Verification } from './verify.ts';

@@ -1,6 +1,7 @@
 // The control database's tables, as steps that are each applied once, in this order. A step that has been released never changes.
 import { approvals } from './approvals.ts';
+import { credentials } from './credentials.ts';
 import { records } from './records.ts';
 import type { Migration } from './types.ts';
 
-export const migrations: readonly Migration[] = [records, approvals];
+export const migrations: readonly Migration[] = [records, approvals, credentials];

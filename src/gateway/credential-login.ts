@@ -1,0 +1,71 @@
+// Logins with issued credentials: the verifier to challenge with, and what is asked once the password is proven.
+import type { Challenge, ClientHello, Refusal } from '../../protocols/gate.ts';
+import type { Journal } from '../audit/index.ts';
+import {
+  findCredential,
+  type Identity,
+  issuedChannel,
+  issuedRecord,
+  recordIssued,
+  type StoredCredential,
+} from '../identity/index.ts';
+import type { Store } from '../store/index.ts';
+import type { Log } from './log.ts';
+import { loginRefusal } from './refusals.ts';
+
+/** Whoever gives the name of an issued credential is asked to prove its password; everyone else brings a token. */
+export async function credentialChallenge(store: Store, log: Log, hello: ClientHello): Promise<Challenge> {
+  try {
+    const credential = await findCredential(store, hello.user);
+    if (credential === undefined) return { kind: 'token' };
+    return hello.dialect === 'postgres'
+      ? { kind: 'scram-sha-256', verifier: credential.scram }
+      : { kind: 'mysql-native', doubleSha1: credential.doubleSha1, doubleSha256: credential.doubleSha256 };
+  } catch (cause) {
+    log.error({ err: cause, client: hello.clientAddress }, 'the store cannot be asked for a credential');
+    return {
+      kind: 'refused',
+      refusal: {
+        kind: 'unavailable',
+        rule: 'store-unavailable',
+        message: 'sallyport: credentials cannot be checked now',
+        hint: "The gateway's log says why. Logins with a token are not affected.",
+        sqlstate: '08006',
+      },
+    };
+  }
+}
+
+export type CredentialLogin =
+  | { readonly kind: 'good'; readonly credential: StoredCredential }
+  | { readonly kind: 'refused'; readonly identity: Identity | undefined; readonly refusal: Refusal };
+
+/** Looks again, since the credential may have ended while the password was asked for. Rejects when the store cannot be asked. */
+export async function credentialLogin(store: Store | undefined, hello: ClientHello): Promise<CredentialLogin> {
+  const credential = store === undefined ? undefined : await findCredential(store, hello.user);
+  if (credential === undefined) return refusedAs(undefined, 'credential', 'the credential is not known any more');
+  const { identity, target } = credential;
+  if (credential.revoked) return refusedAs(identity, 'revoked', 'the credential has been revoked');
+  if (credential.expiresAt <= Date.now()) return refusedAs(identity, 'expiry', 'the credential has expired');
+  // libpq names the user as database where none is given.
+  if (hello.database !== undefined && hello.database !== target && hello.database !== hello.user)
+    return refusedAs(identity, 'credential-target', `the credential is for the target "${target}" only`);
+  return { kind: 'good', credential };
+}
+
+function refusedAs(identity: Identity | undefined, rule: string, reason: string): CredentialLogin {
+  return {
+    kind: 'refused',
+    identity,
+    refusal: loginRefusal(rule, reason, 'Exchange a token for a new credential (`sallyport login`).'),
+  };
+}
+
+/** Credentials issued by commands get their record from the gateway, which has the journal. */
+export function recordCredentials(store: Store, journal: Journal, log: Log): void {
+  store.listen(issuedChannel, () => {
+    recordIssued(store, (credential) => journal.append(issuedRecord(credential, undefined))).catch((cause: unknown) =>
+      log.warn({ err: cause }, 'issued credentials could not be recorded; tried again with the next'),
+    );
+  });
+}

@@ -1,0 +1,194 @@
+// Issued credentials: a database user and password for a quarter of an hour, for one identity and one target. The store keeps
+// verifiers only, so what is read from it logs in nowhere.
+import { createHash, createHmac, pbkdf2, randomBytes, randomInt } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { ScramVerifier } from '../../protocols/gate.ts';
+import type { Queries, Store } from '../store/types.ts';
+import type { Identity } from './types.ts';
+
+/** What is handed out, once. */
+export interface IssuedCredential {
+  readonly user: string;
+  readonly password: string;
+  readonly target: string;
+  readonly identity: Identity;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** What the store knows of a credential. */
+export interface StoredCredential {
+  readonly user: string;
+  readonly target: string;
+  readonly scram: ScramVerifier;
+  readonly doubleSha1: Buffer;
+  readonly doubleSha256: Buffer;
+  readonly identity: Identity;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  readonly revoked: boolean;
+}
+
+export interface IssueRequest {
+  readonly identity: Identity;
+  readonly target: string;
+  /** The longest it may live; it never outlives the token it was issued for. */
+  readonly maxLifetimeMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The issuer has no journal: a gateway that shares the store writes the record. */
+  readonly unrecorded: boolean;
+}
+
+/** Signals on this channel say that credentials wait for their record. */
+export const issuedChannel = 'sallyport_issued';
+
+const userForm = /^sp-[a-z2-7]{12}$/;
+const lowerBase32 = 'abcdefghijklmnopqrstuvwxyz234567';
+const alphanumeric = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** Drivers exist that cut passwords after 32 characters, and MySQL's tools after 79; 32 of 62 characters are 190 bits. */
+const passwordLength = 32;
+/** The least that RFC 7677 allows; more protects passwords that can be guessed, and these cannot. */
+const iterations = 4096;
+/** How long an expired credential is still known by name, so that its login is refused with the reason. */
+const keptAfterExpiry = '1 day';
+const uniqueViolation = '23505';
+
+const derive = promisify(pbkdf2);
+
+/** True where a user name could be that of a credential: all others cost no look into the store. */
+export function isCredentialUser(user: string): boolean {
+  return userForm.test(user);
+}
+
+/** Makes a credential and keeps its verifiers. Rejects when the store cannot be written. */
+export async function issueCredential(store: Queries, request: IssueRequest): Promise<IssuedCredential> {
+  const { identity, target, now } = request;
+  const expiresAt = Math.min(now + request.maxLifetimeMs, identity.expiresAt * 1000);
+  const password = randomText(passwordLength, alphanumeric);
+  const bytes = Buffer.from(password);
+  const scram = await verifierOf(password);
+  await store.query(`delete from sallyport.credentials where expires < now() - interval '${keptAfterExpiry}'`);
+  for (let turn = 0; ; turn += 1) {
+    const user = `sp-${randomText(12, lowerBase32)}`;
+    try {
+      await store.query(
+        `insert into sallyport.credentials
+           (user_name, target, scram, mysql_native, mysql_sha2, identity, issued, expires, unrecorded)
+         values ($1, $2, $3, $4, $5, $6, to_timestamp($7::float8 / 1000), to_timestamp($8::float8 / 1000), $9)`,
+        [
+          user,
+          target,
+          scramText(scram),
+          twice('sha1', bytes),
+          twice('sha256', bytes),
+          JSON.stringify(identity),
+          now,
+          expiresAt,
+          request.unrecorded,
+        ],
+      );
+      return { user, password, target, identity, expiresAt };
+    } catch (cause) {
+      if (turn > 2 || !(cause instanceof Error && 'code' in cause && cause.code === uniqueViolation)) throw cause;
+    }
+  }
+}
+
+interface Row {
+  readonly user_name: string;
+  readonly target: string;
+  readonly scram: string;
+  readonly mysql_native: Buffer;
+  readonly mysql_sha2: Buffer;
+  readonly identity: Identity;
+  readonly expires: number;
+  readonly revoked: boolean;
+}
+
+const columns = `user_name, target, scram, mysql_native, mysql_sha2, identity,
+  (extract(epoch from expires) * 1000)::float8 as expires, revoked is not null as revoked`;
+
+/** The credential of this user name, expired and revoked ones included. Rejects when the store cannot be asked. */
+export async function findCredential(store: Queries, user: string): Promise<StoredCredential | undefined> {
+  if (!isCredentialUser(user)) return undefined;
+  const [row] = await store.query<Row>(`select ${columns} from sallyport.credentials where user_name = $1`, [user]);
+  return row && storedCredential(row);
+}
+
+/** Ends a credential before its time. False where there is none of this name, or it has been revoked before. */
+export async function revokeCredential(store: Queries, user: string): Promise<boolean> {
+  const rows = await store.query(
+    'update sallyport.credentials set revoked = now() where user_name = $1 and revoked is null returning user_name',
+    [user],
+  );
+  return rows.length > 0;
+}
+
+/** Has credentials that wait for their record recorded, each by one caller; what `record` rejects for waits on. */
+export async function recordIssued(
+  store: Store,
+  record: (credential: StoredCredential) => void | Promise<void>,
+): Promise<void> {
+  await store.transaction(async (queries) => {
+    const rows = await queries.query<Row>(
+      `select ${columns} from sallyport.credentials where unrecorded order by issued limit 1000 for update skip locked`,
+    );
+    for (const row of rows) await record(storedCredential(row));
+    if (rows.length > 0)
+      await queries.query('update sallyport.credentials set unrecorded = false where user_name = any($1)', [
+        rows.map(({ user_name }) => user_name),
+      ]);
+  });
+}
+
+function storedCredential(row: Row): StoredCredential {
+  const { issuer, subject, name, groups, expiresAt, tokenId, actors } = row.identity;
+  return {
+    user: row.user_name,
+    target: row.target,
+    scram: parseScram(row.scram),
+    doubleSha1: row.mysql_native,
+    doubleSha256: row.mysql_sha2,
+    // JSON has no undefined: a token without an id comes back without the member.
+    identity: Object.freeze({ issuer, subject, name, groups, expiresAt, tokenId: tokenId ?? undefined, actors }),
+    expiresAt: Math.round(row.expires),
+    revoked: row.revoked,
+  };
+}
+
+/** The form of pg_authid.rolpassword: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`. */
+function scramText({ iterations, salt, storedKey, serverKey }: ScramVerifier): string {
+  const [a, b, c] = [salt, storedKey, serverKey].map((bytes) => bytes.toString('base64'));
+  return `SCRAM-SHA-256$${iterations}:${a}$${b}:${c}`;
+}
+
+function parseScram(text: string): ScramVerifier {
+  const [, count, salt, storedKey, serverKey] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):(.+)$/.exec(text) ?? [];
+  if (salt === undefined || storedKey === undefined || serverKey === undefined)
+    throw new Error('a stored credential cannot be read');
+  const [a, b, c] = [salt, storedKey, serverKey].map((part) => Buffer.from(part, 'base64')) as [Buffer, Buffer, Buffer];
+  return { iterations: Number(count), salt: a, storedKey: b, serverKey: c };
+}
+
+/** RFC 5802, section 3. The password is ASCII, which SASLprep leaves as it is. */
+async function verifierOf(password: string): Promise<ScramVerifier> {
+  const salt = randomBytes(16);
+  const salted = await derive(password, salt, iterations, 32, 'sha256');
+  const mac = (text: string) => createHmac('sha256', salted).update(text).digest();
+  return {
+    iterations,
+    salt,
+    storedKey: createHash('sha256').update(mac('Client Key')).digest(),
+    serverKey: mac('Server Key'),
+  };
+}
+
+function twice(algorithm: 'sha1' | 'sha256', bytes: Buffer): Buffer {
+  const hash = (input: Buffer) => createHash(algorithm).update(input).digest();
+  return hash(hash(bytes));
+}
+
+function randomText(length: number, letters: string): string {
+  return Array.from({ length }, () => letters.charAt(randomInt(letters.length))).join('');
+}

@@ -1,0 +1,148 @@
+// Issued credentials: a user and password that log in through the gateway to one target, for a while, and nowhere else.
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { beforeAll, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/index.ts';
+import { createIdentity, exchange, type IssuedCredential, revokeCredential } from '../../src/identity/index.ts';
+import { openStore, type Store } from '../../src/store/index.ts';
+import { house } from './support.ts';
+
+const run = promisify(execFile);
+const sallyport = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
+
+const at = house({
+  extra: `credentials: { max-lifetime: 10m }
+`,
+});
+let store: Store;
+
+beforeAll(async () => {
+  store = await openStore(await loadConfig(join(at().folder, 'sallyport.yaml')), { as: 'visitor' });
+  return () => store.close();
+});
+
+async function issue(groups?: readonly string[], lifetime?: number): Promise<IssuedCredential> {
+  const config = await loadConfig(join(at().folder, 'sallyport.yaml'));
+  const answer = await exchange(
+    {
+      config: lifetime === undefined ? config : { ...config, credentials: { maxLifetimeMs: lifetime } },
+      identity: createIdentity(config.identity),
+      store,
+      unrecorded: true,
+    },
+    { proof: { kind: 'token', token: await at().token(groups) }, target: 'shop' },
+  );
+  if (answer.kind === 'refused') throw new Error(answer.message);
+  return answer.credential;
+}
+
+async function connect(settings: pg.ClientConfig): Promise<pg.Client> {
+  const client = new pg.Client({ host: '127.0.0.1', port: at().port, ...settings });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+async function refusal(settings: pg.ClientConfig): Promise<pg.DatabaseError> {
+  const outcome = await connect(settings).then(
+    async (client) => client.end(),
+    (cause: unknown) => cause,
+  );
+  if (outcome instanceof pg.DatabaseError) return outcome;
+  throw new Error(`expected a refused login, got ${String(outcome)}`);
+}
+
+test('a credential logs in as the identity it was issued to', async () => {
+  const { user, password } = await issue();
+  const client = await connect({ user, password, database: 'shop' });
+  const { rows } = await client.query('select ssn from customers where id = 1');
+  await client.end();
+  expect(rows).toEqual([{ ssn: expect.stringMatching(/^[^0-9]{3}.*0001$/) }]);
+  const login = (await at().records()).findLast((record) => record.event === 'login');
+  expect(login).toMatchObject({ identity: 'crew-support-7', groups: ['crew-support'], details: { user } });
+});
+
+test('a credential has a short password and lives no longer than its token and the file allow', async () => {
+  const { user, password, expiresAt } = await issue();
+  expect(user).toMatch(/^sp-[a-z2-7]{12}$/);
+  expect(password).toMatch(/^[A-Za-z0-9]{32}$/);
+  expect(expiresAt - Date.now()).toBeLessThanOrEqual(600_000);
+  expect(expiresAt - Date.now()).toBeGreaterThan(590_000);
+  // The token of the test lives for 15 minutes.
+  expect((await issue(undefined, 3_600_000)).expiresAt - Date.now()).toBeLessThanOrEqual(900_000);
+});
+
+test('the database may be left out, and no other than the target is entered', async () => {
+  const { user, password } = await issue();
+  const client = await connect({ user, password, database: user });
+  await client.end();
+  const error = await refusal({ user, password, database: 'elsewhere' });
+  expect(error.message).toContain('rule "credential-target"');
+});
+
+test('a wrong password is refused as the server would', async () => {
+  const { user, password } = await issue();
+  const error = await refusal({ user, password: `${password.slice(1)}x`, database: 'shop' });
+  expect(error).toMatchObject({ code: '28P01', message: `password authentication failed for user "${user}"` });
+});
+
+test('a user name that was never issued brings a token', async () => {
+  const client = await connect({ user: 'sp-aaaaaaaaaaaa', password: await at().token(), database: 'shop' });
+  await client.end();
+});
+
+test('what the store holds of a credential logs in nowhere', async () => {
+  const { user, password } = await issue();
+  const [row] = await store.query<Record<string, unknown>>(
+    `select scram, encode(mysql_native, 'hex') as native, encode(mysql_sha2, 'hex') as sha2, c::text as whole
+     from sallyport.credentials c where user_name = $1`,
+    [user],
+  );
+  expect(JSON.stringify(row)).not.toContain(password);
+  for (const stored of [row?.scram, row?.native, row?.sha2])
+    expect((await refusal({ user, password: String(stored), database: 'shop' })).code).toBe('28P01');
+});
+
+test('an expired and a revoked credential are refused by name', async () => {
+  const short = await issue(undefined, 1);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect((await refusal({ ...short, database: 'shop' })).message).toContain('rule "expiry"');
+  const revoked = await issue();
+  expect(await revokeCredential(store, revoked.user)).toBe(true);
+  expect((await refusal({ ...revoked, database: 'shop' })).message).toContain('rule "revoked"');
+  expect(await revokeCredential(store, revoked.user)).toBe(false);
+});
+
+test('a session ends when its credential does', async () => {
+  const short = await issue(undefined, 1500);
+  const client = await connect({ user: short.user, password: short.password, database: 'shop' });
+  const ended = new Promise<Error>((resolve) => client.once('error', resolve));
+  await client.query('select 1');
+  expect((await ended).message).toContain('expired');
+  expect(Date.now()).toBeGreaterThanOrEqual(short.expiresAt - 50);
+});
+
+test('sallyport login prints a URL that psql takes, while the gateway runs', async () => {
+  const file = join(at().folder, 'token.jwt');
+  await writeFile(file, `${await at().token()}\n`);
+  const config = join(at().folder, 'sallyport.yaml');
+  const { stdout } = await run(process.execPath, [
+    sallyport,
+    ...['login', '-c', config, '--token-file', file, '--target', 'shop', '--json'],
+  ]);
+  const answer = JSON.parse(stdout) as Record<string, unknown>;
+  expect(answer).toMatchObject({ target: 'shop', dialect: 'postgres' });
+  const client = await connect({ user: String(answer.user), password: String(answer.password), database: 'shop' });
+  await client.end();
+  await expect
+    .poll(async () =>
+      (await at().records()).some(
+        (record) => record.event === 'credential' && record.details.credential === answer.user,
+      ),
+    )
+    .toBe(true);
+});
