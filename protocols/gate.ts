@@ -104,6 +104,8 @@ export type Arrival = 'simple' | 'extended';
 export interface GateSession {
   readonly id: SessionId;
   readonly upstream: Upstream;
+  /** MySQL: who may end this session, or what it runs, from another one: sessions of the same owner. Left out: nobody. */
+  readonly owner?: string;
   /** True when some mask may apply to this session: the relay must then know the shape of every result before its rows. */
   readonly masks: boolean;
   /** Judges a text as sent. A text the server would split (simple query) yields one plan for each statement, in order. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // What `npm test` runs: biome, tsc, then every test with real servers. Arguments are handed to vitest (`npm test -- test/sql`).
 // The last line is plain: `N passed, N failed`, where a failed check counts as one failure.
-import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -15,6 +15,8 @@ const require = createRequire(import.meta.url);
 const optionalPrograms = {
   psql: 'psql sessions',
   pgbench: 'pgbench through the gateway',
+  mariadb: 'sessions of the mariadb client',
+  'mariadb-dump': 'dumps by mariadb-dump',
 };
 
 /** The script behind a package's command, so that nothing depends on npx, a shell or the PATH. */
@@ -59,7 +61,44 @@ async function check(name, script, args) {
 
 /** Servers that do not come out of npm are brought up here, before vitest starts, and named to the tests by environment variables. */
 async function bringUpServers() {
-  return { env: {}, missing: [], stop: async () => {} };
+  const none = { env: {}, missing: [], stop: async () => {} };
+  if (process.env.MYSQL_URL !== undefined) return none;
+  if (!haveMysql()) installMariadb();
+  if (!haveMysql()) return { ...none, missing: ['a MariaDB or MySQL server (MYSQL_URL, or mariadbd on the PATH)'] };
+  console.log('\n> MariaDB');
+  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'test/support/mariadb-serve.ts')], {
+    cwd: root,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => {
+    child.once('error', resolve);
+    child.once('close', resolve);
+  });
+  const url = await Promise.race([
+    new Promise((resolve) => child.stdout.setEncoding('utf8').once('data', (line) => resolve(line.trim()))),
+    ended,
+  ]);
+  // A server that does not start fails the tests that need it, with its log.
+  if (typeof url !== 'string') return none;
+  const stop = async () => {
+    child.stdin.end();
+    await ended;
+  };
+  return { env: { MYSQL_URL: url }, missing: [], stop };
+}
+
+function haveMysql() {
+  return ['mariadbd', 'mysqld'].some((name) => onPath(name) || existsSync(join('/usr/sbin', name)));
+}
+
+/** A fresh machine on which nobody would mind: root on Debian. */
+function installMariadb() {
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version') || !onPath('apt-get')) return;
+  console.log('\n> apt-get install mariadb-server');
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const options = { stdio: ['ignore', 'ignore', 'inherit'], env, timeout: 600_000 };
+  spawnSync('apt-get', ['update', '-qq'], options);
+  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'mariadb-server'], options);
 }
 
 const missing = Object.keys(optionalPrograms).filter((program) => !onPath(program));

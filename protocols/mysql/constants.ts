@@ -20,6 +20,8 @@ export const capability = {
   PLUGIN_AUTH_LENENC_CLIENT_DATA: 1 << 21,
   SESSION_TRACK: 1 << 23,
   DEPRECATE_EOF: 1 << 24,
+  OPTIONAL_RESULTSET_METADATA: 1 << 25,
+  QUERY_ATTRIBUTES: 1 << 27,
 } as const;
 
 /** MariaDB's capabilities above bit 31, as they stand in the last four filler bytes of the greeting. */
@@ -28,7 +30,7 @@ export const extendedCapability = {
 } as const;
 
 /**
- * What a client may have. Left out on purpose: compression, LOCAL INFILE, optional metadata, query attributes, zstd, multi-factor
+ * What a client may have. Left out on purpose: compression, LOCAL INFILE, zstd, multi-factor
  * authentication, NO_SCHEMA (it changes how names are read) and everything not known.
  */
 export const offeredCapabilities =
@@ -48,7 +50,9 @@ export const offeredCapabilities =
   capability.CONNECT_ATTRS |
   capability.PLUGIN_AUTH_LENENC_CLIENT_DATA |
   capability.SESSION_TRACK |
-  capability.DEPRECATE_EOF;
+  capability.DEPRECATE_EOF |
+  capability.OPTIONAL_RESULTSET_METADATA |
+  capability.QUERY_ATTRIBUTES;
 
 /** Status flags of OK and EOF packets. */
 export const status = {
@@ -137,9 +141,11 @@ export const errorCode = {
   TOO_MANY_CONNECTIONS: 1040,
   HANDSHAKE: 1043,
   ACCESS_DENIED: 1045,
+  UNKNOWN_CHARSET: 1115,
   UNKNOWN_COMMAND: 1047,
   SERVER_SHUTDOWN: 1053,
   SYNTAX: 1064,
+  EMPTY_QUERY: 1065,
   KILL_DENIED: 1095,
   UNKNOWN: 1105,
   NOT_ALLOWED: 1142,
@@ -151,5 +157,20 @@ export const errorCode = {
   UNKNOWN_STATEMENT: 1243,
   INTERRUPTED: 1317,
   MALFORMED_PACKET: 1835,
+  CONNECTION_KILLED: 1927,
+  NO_CURSOR: 1421,
+  SERVER_GONE: 1080,
   CLIENT_TIMEOUT: 4031,
 } as const;
+
+/** Variables whose changes the server is asked to report: they decide how statements are read, or the client is told of them. */
+export const trackedVariables = [
+  'sql_mode',
+  'character_set_client',
+  'character_set_connection',
+  'character_set_results',
+  'collation_connection',
+  'autocommit',
+  'time_zone',
+  'session_track_system_variables',
+] as const;

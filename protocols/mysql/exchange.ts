@@ -1,5 +1,5 @@
 // The connection phase, spoken turn by turn: reads whole payloads from a socket and answers with the next sequence number.
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { errorCode } from './constants.ts';
 import { ConnectionClosed, FatalError } from './errors.ts';
 import { type ErrPacket, encodeErr } from './messages.ts';
@@ -9,7 +9,7 @@ import { frame, type Payload, PayloadCutter } from './packets.ts';
 const maxAhead = 64 * 1024;
 
 export class Exchange {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   /** Of the next packet, whoever sends it. */
   sequence: number;
   private readonly cutter: PayloadCutter;
@@ -24,7 +24,7 @@ export class Exchange {
   };
   private readonly onGone = () => this.fail(new ConnectionClosed());
 
-  constructor(socket: Socket, maxBytes: number, sequence = 0) {
+  constructor(socket: Duplex, maxBytes: number, sequence = 0) {
     this.socket = socket;
     this.sequence = sequence;
     this.maxBytes = maxBytes;
@@ -87,7 +87,7 @@ export class Exchange {
 }
 
 /** Tells the client why, and closes. */
-export function refuse(socket: Socket, sequence: number, error: ErrPacket, withState = true): void {
+export function refuse(socket: Duplex, sequence: number, error: ErrPacket, withState = true): void {
   if (!socket.writable) {
     socket.destroy();
     return;

@@ -37,7 +37,7 @@ export function decodeOk(payload: Buffer, capabilities: number): OkPacket {
   if ((capabilities & capability.SESSION_TRACK) !== 0) {
     if (reader.left > 0) info = reader.lenencView();
     if ((flags & status.SESSION_STATE_CHANGED) !== 0 && reader.left > 0) state = reader.lenencView();
-  } else info = reader.rest();
+  } else if (reader.left > 0) info = reader.lenencView();
   return { header: first, affected, lastInsertId, status: flags, warnings, info, state };
 }
 
@@ -48,10 +48,9 @@ export function encodeOk(ok: OkPacket, capabilities: number): Buffer {
     if (ok.info.length > 0 || ok.state !== undefined) writer.lenencBytes(ok.info);
     if (ok.state !== undefined) writer.lenencBytes(ok.state);
   } else {
-    writer
-      .int2(ok.status & ~status.SESSION_STATE_CHANGED)
-      .int2(ok.warnings)
-      .raw(ok.info);
+    // The documentation has the rest of the packet here, servers (net_send_ok) and client libraries have a length before it.
+    writer.int2(ok.status & ~status.SESSION_STATE_CHANGED).int2(ok.warnings);
+    if (ok.info.length > 0) writer.lenencBytes(ok.info);
   }
   return writer.done();
 }

@@ -1,18 +1,18 @@
 // What goes out to one socket: slices of the buffers that came in, joined where they follow each other, and messages of our own.
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 /** Many small pieces are copied together: one write costs more than a few kilobytes moved. */
 const copyBelow = 16 * 1024;
 
 export class Output {
-  private readonly socket: Socket;
+  private readonly socket: Duplex;
   private pieces: Buffer[] = [];
   private size = 0;
   private run: Buffer | undefined;
   private runStart = 0;
   private runEnd = 0;
 
-  constructor(socket: Socket) {
+  constructor(socket: Duplex) {
     this.socket = socket;
   }
 

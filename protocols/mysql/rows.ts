@@ -4,6 +4,7 @@ import type { FieldMask, MysqlField } from '../gate.ts';
 import { fieldType, maxPayload, nullValue } from './constants.ts';
 import type { Output } from './output.ts';
 import { frame, packetHeader, writeHeader } from './packets.ts';
+import { lenencSize, writeLenenc } from './values.ts';
 
 /** A row that does not match its description, or a mask that does not keep its promises: the row may not go on. */
 export class MalformedRow extends Error {
@@ -64,25 +65,6 @@ export class RowRoom {
   recycle(): void {
     if (!this.output.settled) this.bytes = Buffer.alloc(0);
     this.at = 0;
-  }
-}
-
-function lenencSize(value: number): number {
-  return value < 0xfb ? 1 : value <= 0xffff ? 3 : value <= 0xff_ff_ff ? 4 : 9;
-}
-
-function writeLenenc(bytes: Buffer, at: number, value: number): void {
-  if (value < 0xfb) bytes[at] = value;
-  else if (value <= 0xffff) {
-    bytes[at] = 0xfc;
-    bytes.writeUInt16LE(value, at + 1);
-  } else if (value <= 0xff_ff_ff) {
-    bytes[at] = 0xfd;
-    bytes.writeUIntLE(value, at + 1, 3);
-  } else {
-    bytes[at] = 0xfe;
-    bytes.writeUInt32LE(value % 0x1_0000_0000, at + 1);
-    bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), at + 5);
   }
 }
 

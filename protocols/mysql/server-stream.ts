@@ -18,10 +18,10 @@ export interface ServerHandler {
   /** A packet of a row that comes in pieces; its header is at `at`. `first`: it begins the row. */
   beginPieces(chunk: Buffer, at: number, first: boolean): void;
   piece(chunk: Buffer, start: number, end: number): void;
-  /** A whole row that came in several packets, the first numbered `sequence`. */
-  longRow(payload: Buffer, packets: number, sequence: number): void;
-  /** Any other packet; the payload is a view for the time of the call. */
-  packet(payload: Buffer, sequence: number): void;
+  /** A whole row that came in several packets; empty after `tooLarge`. */
+  longRow(payload: Buffer): void;
+  /** Any other packet, its header included. */
+  packet(bytes: Buffer, start: number, end: number): void;
 }
 
 /** Is this the first packet of a row, or what ends them? */
@@ -166,7 +166,7 @@ export class ServerStream {
     const sequence = bytes[start + 3] as number;
     const row = this.continued || (handler.inRows && !endsRows(bytes[start + packetHeader] as number, length));
     if (!row) {
-      handler.packet(bytes.subarray(start + packetHeader, end), sequence);
+      handler.packet(bytes, start, end);
       return;
     }
     if (!this.continued && length < maxPayload) {
@@ -192,9 +192,9 @@ export class ServerStream {
     this.parts.push(tooLarge ? Buffer.alloc(0) : Buffer.from(bytes.subarray(start + packetHeader, end)));
     this.continued = length === maxPayload;
     if (this.continued) return;
-    const { parts, partSequence } = this;
+    const { parts } = this;
     this.parts = undefined;
     if (tooLarge) handler.tooLarge();
-    handler.longRow(tooLarge ? Buffer.alloc(0) : Buffer.concat(parts, this.partBytes), parts.length, partSequence);
+    handler.longRow(tooLarge ? Buffer.alloc(0) : Buffer.concat(parts, this.partBytes));
   }
 }

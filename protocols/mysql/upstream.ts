@@ -4,7 +4,15 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Upstream } from '../gate.ts';
 import { MalformedPacket, Reader } from './bytes.ts';
-import { capability, command, errorCode, extendedCapability, header, offeredCapabilities } from './constants.ts';
+import {
+  capability,
+  command,
+  errorCode,
+  extendedCapability,
+  header,
+  offeredCapabilities,
+  trackedVariables,
+} from './constants.ts';
 import { ed25519Response } from './ed25519.ts';
 import { errPacket, FatalError, UpstreamProtocolError } from './errors.ts';
 import { Exchange } from './exchange.ts';
@@ -26,6 +34,8 @@ export interface UpstreamLogin {
   readonly capabilities: number;
   readonly extended: number;
   readonly threadId: number;
+  /** As its greeting says it. */
+  readonly serverVersion: string;
   /** Server variables as they are after the login, lower case. */
   readonly settings: ReadonlyMap<string, string>;
   /** Status flags after the login. */
@@ -55,7 +65,8 @@ const passedOn =
   capability.MULTI_STATEMENTS |
   capability.MULTI_RESULTS |
   capability.PS_MULTI_RESULTS |
-  capability.DEPRECATE_EOF;
+  capability.DEPRECATE_EOF |
+  capability.QUERY_ATTRIBUTES;
 
 const ours =
   capability.LONG_PASSWORD |
@@ -145,7 +156,16 @@ async function attemptLogIn(upstream: Upstream, features: ClientFeatures, attemp
   await finishAuthentication(exchange, upstream, { plugin: response.plugin, data: greeting.scramble }, tls);
   const { settings, status } = await readSettings(exchange, capabilities);
   const rest = exchange.detach();
-  return { socket, capabilities, extended, threadId: greeting.threadId, settings, status, rest };
+  return {
+    socket,
+    capabilities,
+    extended,
+    threadId: greeting.threadId,
+    serverVersion: greeting.serverVersion,
+    settings,
+    status,
+    rest,
+  };
 }
 
 function negotiate(server: number, client: number, withDatabase: boolean): number {
@@ -295,28 +315,32 @@ const settingNames = [
   'collation_connection',
   'lower_case_table_names',
   'time_zone',
+  'autocommit',
 ];
 
-/** Has the server report changes of sql_mode as it does those of the character set. Servers without session tracking refuse it. */
-const trackSqlMode = "SET session_track_system_variables = CONCAT(@@session_track_system_variables, ',sql_mode')";
+/** Has the server report changes of what decides how statements are read. Servers without session tracking refuse it. */
+const track = `SET session_track_system_variables = CONCAT_WS(',', NULLIF(@@session_track_system_variables, ''), ${trackedVariables
+  .map((name) => `'${name}'`)
+  .join(', ')})`;
 
-const settingsQuery = `SELECT ${settingNames.map((name) => `@@${name}`).join(', ')}`;
+const settingsQuery = `SELECT ${settingNames.map((name) => `@@${name}`).join(', ')}, DATABASE()`;
+const told = [...settingNames, 'database'];
 
 /** Asks for the settings; also after COM_RESET_CONNECTION. */
 export async function readSettings(
   exchange: Exchange,
   capabilities: number,
 ): Promise<{ settings: ReadonlyMap<string, string>; status: number }> {
-  sendQuery(exchange, trackSqlMode);
+  sendQuery(exchange, track, capabilities);
   await exchange.read();
-  sendQuery(exchange, settingsQuery);
+  sendQuery(exchange, settingsQuery, capabilities);
   const count = await exchange.read();
-  if (count[0] !== settingNames.length) throw new UpstreamProtocolError('the server does not say its settings');
-  for (let column = 0; column < settingNames.length; column++) await exchange.read();
+  if (count[0] !== told.length) throw new UpstreamProtocolError('the server does not say its settings');
+  for (let column = 0; column < told.length; column++) await exchange.read();
   const deprecateEof = (capabilities & capability.DEPRECATE_EOF) !== 0;
   if (!deprecateEof) await exchange.read();
   const row = new Reader(await exchange.read());
-  const settings = new Map(settingNames.map((name) => [name, textOrNull(row)]));
+  const settings = new Map(told.map((name) => [name, textOrNull(row)]));
   const last = new Reader(await exchange.read());
   if (last.int1() !== header.EOF) throw new UpstreamProtocolError('the server does not say its settings');
   if (deprecateEof) {
@@ -336,9 +360,11 @@ function textOrNull(row: Reader): string {
   return row.lenencText();
 }
 
-function sendQuery(exchange: Exchange, text: string): void {
+function sendQuery(exchange: Exchange, text: string, capabilities: number): void {
   exchange.sequence = 0;
-  exchange.send(Buffer.concat([Buffer.from([command.QUERY]), Buffer.from(text)]));
+  // Where query attributes are agreed on their number stands first: none, in one set.
+  const head = (capabilities & capability.QUERY_ATTRIBUTES) === 0 ? [command.QUERY] : [command.QUERY, 0, 1];
+  exchange.send(Buffer.concat([Buffer.from(head), Buffer.from(text)]));
 }
 
 /** Ends what a server thread runs at present, over a connection of its own. Resolves when the server has done so. */
@@ -348,7 +374,7 @@ export async function killQuery(upstream: Upstream, threadId: number, timeoutMs:
   const exchange = new Exchange(login.socket, maxLoginBytes);
   const timer = setTimeout(() => login.socket.destroy(), timeoutMs);
   try {
-    sendQuery(exchange, `KILL ${whole ? 'CONNECTION' : 'QUERY'} ${threadId}`);
+    sendQuery(exchange, `KILL ${whole ? 'CONNECTION' : 'QUERY'} ${threadId}`, login.capabilities);
     login.socket.resume();
     await exchange.read();
     login.socket.end(frame(Buffer.from([command.QUIT]), 0));

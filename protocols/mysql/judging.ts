@@ -1,0 +1,94 @@
+// The gate's word on a text, and the opening of its runs: at once where the gate answers at once, behind promises where somebody
+// must wait. While it waits nothing else of the client is looked at.
+import type { BoundParameters, Judgement, MaybePromise, Opened, Plan, Refusal } from '../gate.ts';
+import type { Conversation } from './conversation.ts';
+import { Run } from './run.ts';
+
+/** Undefined: done. A promise: nothing else is looked at before it resolves. */
+export type Step = Promise<void> | undefined;
+
+export type Allowed = Extract<Judgement, { kind: 'allow' }>;
+type Decided = Exclude<Judgement, { kind: 'hold' }>;
+
+export interface JudgingHost {
+  /** A person must decide: listens for the client's leaving meanwhile. The result ends that. */
+  holding(withdraw: () => void): () => void;
+  /** Tells the client of a refusal: that is the answer to its command. */
+  refuse(refusal: Refusal): void;
+}
+
+export class Judging {
+  private readonly conversation: Conversation;
+  private readonly host: JudgingHost;
+
+  constructor(conversation: Conversation, host: JudgingHost) {
+    this.conversation = conversation;
+    this.host = host;
+  }
+
+  /** Asks the gate about a text and goes on where it allows it. */
+  judge(text: string, arrival: 'simple' | 'extended', then: (allowed: Allowed) => Step): Step {
+    const judgement = this.conversation.session.judge(text, arrival);
+    if (!isPromise(judgement)) return this.judged(judgement, then);
+    return this.later(judgement.then((ready) => this.judged(ready, then)));
+  }
+
+  private judged(judgement: Judgement, then: (allowed: Allowed) => Step): Step {
+    if (judgement.kind !== 'hold') return this.decided(judgement, then);
+    const release = this.host.holding(() => judgement.withdraw());
+    return this.later(
+      judgement.decision.then((decided) => {
+        release();
+        return this.decided(decided, then);
+      }),
+    );
+  }
+
+  private decided(decided: Decided, then: (allowed: Allowed) => Step): Step {
+    if (decided.kind === 'allow') return then(decided);
+    this.host.refuse(decided.refusal);
+    return undefined;
+  }
+
+  /** Opens the record of every statement of a text before any of it is sent. */
+  openAll(
+    plans: readonly Plan[],
+    parameters: BoundParameters | undefined,
+    then: (runs: readonly Run[]) => void,
+    from = 0,
+    runs: Run[] = [],
+  ): Step {
+    for (let index = from; index < plans.length; index += 1) {
+      const plan = plans[index] as Plan;
+      const opened = plan.open(parameters);
+      if (isPromise(opened)) {
+        return this.later(
+          opened.then((ready) =>
+            this.opened(ready, plan, runs) ? this.openAll(plans, parameters, then, index + 1, runs) : undefined,
+          ),
+        );
+      }
+      if (!this.opened(opened, plan, runs)) return undefined;
+    }
+    then(runs);
+    return undefined;
+  }
+
+  private opened(opened: Opened, plan: Plan, runs: Run[]): boolean {
+    if (opened.kind === 'opened') {
+      runs.push(new Run(plan, opened.execution));
+      return true;
+    }
+    for (const run of runs) run.skip();
+    this.host.refuse(opened.refusal);
+    return false;
+  }
+
+  private async later(step: Promise<unknown>): Promise<void> {
+    await step;
+  }
+}
+
+export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
+  return value instanceof Promise;
+}
