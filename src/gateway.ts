@@ -3,7 +3,9 @@ import type { Gate } from '../protocols/gate.ts';
 import { createPostgresListener } from '../protocols/postgres/index.ts';
 import { openJournal } from './audit/index.ts';
 import { type Address, type Config, needsStore } from './config/index.ts';
+import { createLive, teed } from './console/index.ts';
 import { admit, challenge, type Premises } from './gateway/admission.ts';
+import { type OpenConsole, openConsole } from './gateway/console.ts';
 import { recordCredentials } from './gateway/credential-login.ts';
 import { certificate, listen } from './gateway/listeners.ts';
 import { createLog, type Log } from './gateway/log.ts';
@@ -14,6 +16,7 @@ import { openStore } from './store/index.ts';
 export interface RunningGateway {
   /** Where it listens; a port of 0 in the file is resolved. */
   readonly postgres: Address | undefined;
+  readonly console: OpenConsole | undefined;
   readonly sessions: ReadonlySet<Session>;
   /** Takes a new configuration for the sessions that begin from now on. Listeners and journal stay. */
   reload(config: Config): Promise<void>;
@@ -26,7 +29,8 @@ export interface RunningGateway {
  * refused with a clear error.
  */
 export async function startGateway(initial: Config, log: Log = createLog()): Promise<RunningGateway> {
-  const journal = await openJournal({
+  const live = createLive();
+  const written = await openJournal({
     directory: initial.audit.journal,
     durable: initial.audit.durable,
     segmentBytes: initial.audit.rotation.bytes,
@@ -34,6 +38,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     compress: initial.audit.compress,
     log,
   });
+  const journal = initial.listen.console === undefined ? written : teed(written, live);
   const store = needsStore(initial)
     ? await openStore(initial, { as: 'host', log: (message, err) => log.warn({ err }, message) })
     : undefined;
@@ -62,9 +67,11 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     initial.listen.postgres === undefined
       ? undefined
       : await listen(initial.listen.postgres, (socket) => listener.handle(socket));
+  const page = await openConsole(premises, live, () => setup);
 
   return {
     postgres: server?.address,
+    console: page,
     sessions,
     async reload(config) {
       const old = setup;
@@ -74,6 +81,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     },
     async drain(graceMs) {
       server?.server.close();
+      await page?.close();
       await listener.drain(graceMs);
       for (const target of setup.targets.values()) await target.close();
       await store?.close();

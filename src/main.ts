@@ -97,6 +97,17 @@ audit
   );
 
 program
+  .command('console-link')
+  .description('a link that lets one person into the console, once')
+  .requiredOption(...configOption)
+  .option('--name <name>', 'who it is for, as records will say', 'operator')
+  .option('--role <role>', 'viewer, approver or admin', 'admin')
+  .option('--url <url>', "the console's address as a browser reaches it; left out: listen.console")
+  .action(async (options: { config: string; name: string; role: string; url?: string }) =>
+    (await import('./cli/console-link.ts')).consoleLink(options),
+  );
+
+program
   .command('demo')
   .description('the whole product on an embedded PostgreSQL, with a scripted agent')
   .option('--once', 'end after the script, with 0 if every step happened')

@@ -9,6 +9,7 @@ export type Step = Promise<void> | undefined;
 
 export type Allowed = Extract<Judgement, { kind: 'allow' }>;
 type Decided = Exclude<Judgement, { kind: 'hold' }>;
+type Settled = Exclude<Opened, { kind: 'hold' }>;
 
 export interface JudgingHost {
   /** A person must decide: listens for the client's leaving meanwhile. The result ends that. */
@@ -35,13 +36,7 @@ export class Judging {
 
   private judged(judgement: Judgement, then: (allowed: Allowed) => Step): Step {
     if (judgement.kind !== 'hold') return this.decided(judgement, then);
-    const release = this.host.holding(() => judgement.withdraw());
-    return this.later(
-      judgement.decision.then((decided) => {
-        release();
-        return this.decided(decided, then);
-      }),
-    );
+    return this.held(judgement, (decided) => this.decided(decided, then));
   }
 
   private decided(decided: Decided, then: (allowed: Allowed) => Step): Step {
@@ -61,20 +56,33 @@ export class Judging {
     for (let index = from; index < plans.length; index += 1) {
       const plan = plans[index] as Plan;
       const opened = plan.open(parameters);
+      const goOn = (ready: Settled): Step =>
+        this.opened(ready, plan, runs) ? this.openAll(plans, parameters, then, index + 1, runs) : undefined;
       if (isPromise(opened)) {
-        return this.later(
-          opened.then((ready) =>
-            this.opened(ready, plan, runs) ? this.openAll(plans, parameters, then, index + 1, runs) : undefined,
-          ),
-        );
+        return this.later(opened.then((ready) => (ready.kind === 'hold' ? this.held(ready, goOn) : goOn(ready))));
       }
+      if (opened.kind === 'hold') return this.held(opened, goOn);
       if (!this.opened(opened, plan, runs)) return undefined;
     }
     then(runs);
     return undefined;
   }
 
-  private opened(opened: Opened, plan: Plan, runs: Run[]): boolean {
+  /** Waits for a person; the client may cancel or leave meanwhile. */
+  private held<T>(
+    hold: { readonly decision: Promise<T>; withdraw(): void },
+    then: (decided: T) => Step,
+  ): Promise<void> {
+    const release = this.host.holding(() => hold.withdraw());
+    return this.later(
+      hold.decision.then((decided) => {
+        release();
+        return then(decided);
+      }),
+    );
+  }
+
+  private opened(opened: Settled, plan: Plan, runs: Run[]): boolean {
     if (opened.kind === 'opened') {
       runs.push(new Run(plan, opened.execution));
       return true;

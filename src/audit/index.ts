@@ -1,7 +1,7 @@
 // The door of the audit room.
 export { AuditError, type AuditErrorCode } from './errors.ts';
 export { EXPORT_FORMATS, type ExportFormat, exportRecords } from './export.ts';
-export { type AuditFilter, FilterError, parseDuration, parseTime } from './filter.ts';
+export { type AuditFilter, FilterError, type Matcher, matcher, parseDuration, parseTime } from './filter.ts';
 export { newRecordId, newSessionId } from './ids.ts';
 export { inert, inertJson } from './inert.ts';
 export { type Joiner, joiner, type Merged, type MergedEvent, type MergedStatement } from './join.ts';

@@ -10,11 +10,17 @@ import { issueLocalToken } from '../identity/index.ts';
 export async function demo(once: boolean): Promise<void> {
   process.exitCode = await runDemo({
     once,
+    console: true,
     out: process.stdout,
     async startGateway(path) {
       const gateway = await startGateway(await loadConfig(path), createLog('warn'));
       if (gateway.postgres === undefined) throw new Error('the demo listens for Postgres');
-      return { postgres: gateway.postgres, close: () => gateway.drain(0) };
+      const link = await gateway.console?.link();
+      return {
+        postgres: gateway.postgres,
+        ...(link === undefined ? {} : { console: link }),
+        close: () => gateway.drain(0),
+      };
     },
     async issueToken(path, { subject, groups, ttlSeconds }) {
       return issueLocalToken(await loadConfig(path), { sub: subject, groups, ttlMs: ttlSeconds * 1000 });

@@ -36,6 +36,9 @@ export async function serve(file: string): Promise<void> {
 }
 
 function addresses(gateway: Awaited<ReturnType<typeof startGateway>>): string[] {
-  const { postgres } = gateway;
-  return postgres === undefined ? [] : [`postgres=${postgres.host}:${postgres.port}`];
+  const { postgres, console: page } = gateway;
+  return [
+    ...(postgres === undefined ? [] : [`postgres=${postgres.host}:${postgres.port}`]),
+    ...(page === undefined ? [] : [`console=${page.url}`]),
+  ];
 }

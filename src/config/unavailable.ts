@@ -12,8 +12,6 @@ export interface UnavailableSetting {
 
 export const unavailableSettings: readonly UnavailableSetting[] = [
   { path: 'listen.mysql' },
-  { path: 'listen.console' },
-  { path: 'console' },
   { path: 'targets.*.dialect', values: ['mysql'] },
   { path: 'targets.*.detectors' },
   { path: 'targets.*.cost-guard' },

@@ -1,0 +1,85 @@
+// The console on the gateway's own port: hands it the rooms and the sessions that are open here.
+
+import type { Address, Config } from '../config/index.ts';
+import { createLink, journalSource, type Live, type SessionSource, startConsole } from '../console/index.ts';
+import type { Premises } from './admission.ts';
+import type { Session } from './session.ts';
+import type { Setup } from './setup.ts';
+
+export interface OpenConsole {
+  readonly address: Address;
+  readonly url: string;
+  /** A link that lets one person in, once. */
+  link(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Starts the console where the file gives it an address. */
+export async function openConsole(
+  premises: Premises,
+  live: Live,
+  setup: () => Setup,
+): Promise<OpenConsole | undefined> {
+  const { journal, log, store } = premises;
+  const { listen } = setup().config;
+  if (listen.console === undefined || store === undefined) return undefined;
+  const recording = () => journal.state.kind === 'ok';
+  const server = await startConsole(listen.console, {
+    config: () => setup().config,
+    verify: (token) => setup().identity.verify(token),
+    store,
+    audit: journal,
+    live,
+    records: journalSource(setup().config.audit.journal),
+    sessions: sessionSource(premises.sessions),
+    log,
+    healthy: () => ({ ok: true, detail: {} }),
+    async ready() {
+      const stored = await store.query('select 1').then(
+        () => true,
+        () => false,
+      );
+      const say = (ok: boolean) => (ok ? 'ok' : 'failing');
+      return { ok: recording() && stored, detail: { journal: say(recording()), store: say(stored) } };
+    },
+  });
+  const link = async () => linkTo(server.url, await createLink(store, 'operator', 'admin'));
+  if (hasLocalIssuer(setup().config))
+    log.info({ link: await link() }, 'a link into the console, good once and for ten minutes');
+  return { address: server.address, url: server.url, link, close: () => server.close() };
+}
+
+/** Where a one-time link leads. */
+export function linkTo(url: string, link: string): string {
+  return `${url}/login/link?link=${link}`;
+}
+
+function hasLocalIssuer(config: Config): boolean {
+  return config.identity.issuers.some(({ kind }) => kind === 'local');
+}
+
+function sessionSource(sessions: ReadonlySet<Session>): SessionSource {
+  return {
+    list: () =>
+      [...sessions].map(({ id, started, upstream, parts: { identity, client } }) => ({
+        id,
+        identity: identity.name,
+        issuer: identity.issuer,
+        groups: identity.groups,
+        target: upstream.target,
+        client,
+        started,
+      })),
+    async kill(id, by, reason) {
+      const session = [...sessions].find((each) => each.id === id);
+      session?.terminate({
+        kind: 'login',
+        rule: 'killed',
+        message: `sallyport: the session was ended by ${by.name}${reason === '' ? '' : `: ${reason}`}`,
+        hint: 'Ask them before you connect again.',
+        sqlstate: '57P01',
+      });
+      return session !== undefined;
+    },
+  };
+}
