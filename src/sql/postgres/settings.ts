@@ -4,7 +4,7 @@ import { evaluate } from './expressions.ts';
 import type { Scope } from './scope.ts';
 import { as, type Node, type VariableSetStmt } from './tree.ts';
 
-/** Changing one of these would make the server read SQL otherwise than we do, act as someone else, or speak of values it must not. */
+/** Changing one of these would make the server read SQL otherwise than we do, act as someone else, or load code. */
 const forbidden: ReadonlyMap<string, string> = new Map([
   ['standard_conforming_strings', 'it changes how strings are read'],
   ['backslash_quote', 'it changes how strings are read'],
@@ -14,14 +14,18 @@ const forbidden: ReadonlyMap<string, string> = new Map([
   ['role', 'the session acts as the identity that logged in'],
   ['session_authorization', 'the session acts as the identity that logged in'],
   ['is_superuser', 'it is not for clients to set'],
-  ['session_replication_role', 'it turns triggers and rules off'],
-  ['row_security', 'it turns row policies into errors'],
   ['local_preload_libraries', 'it loads code into the server'],
   ['session_preload_libraries', 'it loads code into the server'],
   ['dynamic_library_path', 'it loads code into the server'],
+]);
+
+/** These take an administrator, and no masks: they lift a guard of the server's, or send what it thinks to its log or the client. */
+const guarded: ReadonlyMap<string, string> = new Map([
+  ['session_replication_role', 'it turns triggers and rules off'],
   ['allow_system_table_mods', 'it opens the system catalogs to writes'],
   ['ignore_system_indexes', 'it is for repairing a server'],
   ['zero_damaged_pages', 'it is for repairing a server'],
+  ['default_table_access_method', 'it decides what code keeps the rows'],
   ['debug_print_parse', 'it sends trees of statements to the client'],
   ['debug_print_raw_parse', 'it sends trees of statements to the client'],
   ['debug_print_rewritten', 'it sends trees of statements to the client'],
@@ -32,18 +36,15 @@ const forbidden: ReadonlyMap<string, string> = new Map([
   ['log_executor_stats', 'it belongs to the server'],
   ['log_statement_stats', 'it belongs to the server'],
   ['log_min_messages', 'it belongs to the server'],
-  ['check_function_bodies', 'it lets functions in that cannot be read'],
-  ['default_table_access_method', 'it loads code into the server'],
   ['trace_notify', 'it sends traces to the client'],
   ['trace_locks', 'it sends traces to the client'],
   ['trace_sort', 'it sends traces to the client'],
-  ['xmlbinary', ''],
 ]);
 
 /** Reading stays right with these; they are the usual ones of drivers and ORMs. Extensions' own names hold a dot. */
 function verdict(name: string): string | undefined {
   const why = forbidden.get(name);
-  if (why !== undefined && why !== '') return why;
+  if (why !== undefined) return why;
   if (
     name.startsWith('plpgsql.') ||
     name.startsWith('auto_explain.') ||
@@ -54,10 +55,6 @@ function verdict(name: string): string | undefined {
     return 'it changes what functions do or what is sent about statements';
   }
   return undefined;
-}
-
-export function isForbiddenSetting(name: string): boolean {
-  return verdict(name.toLowerCase()) !== undefined;
 }
 
 /** Notes that a statement changes a setting; forbids what must not be changed. */
@@ -71,10 +68,15 @@ export function noteSetting(analysis: Analysis, rawName: string, value: string |
   const harmless =
     (name === 'client_encoding' && value !== undefined && /^(utf-?8|unicode)$/i.test(value)) ||
     (name === 'standard_conforming_strings' && value !== undefined && /^(on|true|1|yes)$/i.test(value)) ||
-    (name === 'row_security' && value !== undefined && /^(on|true|1|yes)$/i.test(value)) ||
-    (name === 'check_function_bodies' && value !== undefined && /^(on|true|1|yes)$/i.test(value)) ||
+    (name === 'default_table_access_method' && value === 'heap') ||
     (name === 'session_replication_role' && value === 'origin');
-  if (why === undefined || harmless) return;
+  if (harmless) return;
+  const guard = guarded.get(name);
+  if (guard !== undefined) {
+    analysis.verbs.add('admin');
+    analysis.unreadable('rows', `the setting ${name}`, guard);
+  }
+  if (why === undefined) return;
   analysis.forbidden ??= {
     rule: 'forbidden-setting',
     message: `the setting ${name} cannot be changed through the gateway: ${why}`,

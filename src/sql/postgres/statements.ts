@@ -239,7 +239,7 @@ function execute(analysis: Analysis, node: Node, scope: Scope | undefined): Quer
   }
   const known = analysis.around.prepared.get(name);
   if (known === undefined) {
-    analysis.unreadable('statement', name, 'no prepared statement of this name is known to the gateway', undefined, {
+    analysis.unreadable('rows', name, 'no prepared statement of this name is known to the gateway', undefined, {
       sqlstate: '26000',
       message: `prepared statement "${name}" does not exist`,
     });
@@ -283,7 +283,8 @@ function fetch(analysis: Analysis, node: Node): QueryResult | undefined {
   const name = body?.portalname ?? '';
   const known = analysis.around.cursors.get(name);
   if (known === undefined) {
-    analysis.unreadable('statement', name, 'no cursor of this name is known to the gateway', undefined, {
+    // A function may have opened it: with masks that is refused, without them the server knows.
+    analysis.unreadable('rows', name, 'no cursor of this name is known to the gateway', undefined, {
       sqlstate: '34000',
       message: `cursor "${name}" does not exist`,
     });
