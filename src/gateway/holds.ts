@@ -23,7 +23,7 @@ export interface HeldRun {
   readonly verdict: HoldVerdict;
   /** The statement's own text. */
   readonly text: string;
-  /** The text it stands in, where that holds others besides. */
+  /** The text it stands in, where that holds others besides, as it may be shown. */
   readonly whole: string | undefined;
   readonly parameters: readonly KeptParameter[];
   /** Columns whose values will come masked. */
@@ -72,7 +72,7 @@ export async function ask(session: Session, desk: HoldDesk | undefined, run: Hel
   }
   if (standing !== undefined) return { kind: 'agreed' };
   if (desk === undefined) return { kind: 'refused', refusal: notAsked(run, 'this gateway has no store for approvals') };
-  const shown = recorded.text === (run.whole ?? run.text);
+  const shown = session.shows(run.whole ?? run.text, reading);
   const hold: NewHold = {
     ...of,
     session: session.id,

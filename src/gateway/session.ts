@@ -114,14 +114,17 @@ export class Session implements GateSession {
     for (const [index, statement] of read.statements.entries()) {
       const own = textOf(text, read.statements, statement);
       const judged = this.verdict(statement.reading, own);
-      if ('refusal' in judged) return this.#denied(text, statement, judged.refusal);
-      if (judged.kind === 'deny') return this.#denied(text, statement, this.denial(judged, statement.reading), judged);
+      if ('refusal' in judged) return this.#denied(this.#whole(text, read.statements), statement, judged.refusal);
+      if (judged.kind === 'deny') {
+        const refusal = this.denial(judged, statement.reading);
+        return this.#denied(this.#whole(text, read.statements), statement, refusal, judged);
+      }
       const verdict = judged.kind === 'hold' ? judged.after : judged;
       const agreed = approved?.get(index);
       allowed.push({ statement, verdict, record: agreed?.record ?? newRecordId(), text: own, approved: agreed });
       // A run with parameters is held when they are known (see Plan.open).
       if (judged.kind !== 'hold' || arrival === 'extended' || isApproved(agreed, judged, statement)) continue;
-      const whole = own === text ? undefined : text;
+      const whole = own === text ? undefined : this.#whole(text, read.statements);
       const masked = maskedColumns(verdict);
       const record = newRecordId();
       held.set(index, {
@@ -141,6 +144,12 @@ export class Session implements GateSession {
     const epoch = this.parts.sql.epoch;
     const plans = allowed.map((each, index) => new StatementPlan(this, each, { text, epoch, index, arrival }));
     return { kind: 'allow', text: tagged(text, this.stem, first), plans };
+  }
+
+  /** A text of several statements as it may be recorded under the reading of one: what the others touch counts too. */
+  #whole(text: string, statements: readonly ReadStatement[]): string {
+    if (statements.length <= 1 || statements.every(({ reading }) => this.shows(text, reading))) return text;
+    return withoutLiterals(text, this.parts.reader.dialect);
   }
 
   /** Asks people about the held statements of a text. What they agree to is judged anew before it is sent. */
@@ -316,17 +325,16 @@ export class Session implements GateSession {
     return { text: this.#recordedText(text, reading), imitatesTag: imitatesTag(text) };
   }
 
-  /** No literal that may be a masked value, a password or a key stays in a record. */
   #recordedText(text: string, reading: Reading | undefined): string {
-    if (reading !== undefined && !secretWords.test(text)) {
-      const policy = this.parts.policy();
-      if (
-        policy.kind === 'session' &&
-        (!policy.masksApply || !reading.columns.some((column) => policy.maskFor(column) !== undefined))
-      )
-        return text;
-    }
-    return withoutLiterals(text, this.parts.reader.dialect);
+    return this.shows(text, reading) ? text : withoutLiterals(text, this.parts.reader.dialect);
+  }
+
+  /** Whether literals and parameters may be shown: none that may be a masked value, a password or a key stays in a record. */
+  shows(text: string, reading: Reading | undefined): boolean {
+    if (reading === undefined || secretWords.test(text)) return false;
+    const policy = this.parts.policy();
+    if (policy.kind !== 'session') return false;
+    return !policy.masksApply || !reading.columns.some((column) => policy.maskFor(column) !== undefined);
   }
 
   parameter(name: string, value: string): Refusal | undefined {
