@@ -1,9 +1,11 @@
 // Puts the rooms together: listeners in front, targets behind, sessions in between, and a drain at the end.
 import type { Gate } from '../protocols/gate.ts';
 import { createPostgresListener } from '../protocols/postgres/index.ts';
+import { type Approvals, createApprovals } from './approvals/index.ts';
 import { openJournal } from './audit/index.ts';
 import { type Address, type Config, needsStore } from './config/index.ts';
 import { createLive, teed } from './console/index.ts';
+import { endRevoked } from './gateway/access.ts';
 import { admit, challenge, type Premises } from './gateway/admission.ts';
 import { type OpenConsole, openConsole } from './gateway/console.ts';
 import { recordCredentials } from './gateway/credential-login.ts';
@@ -18,6 +20,8 @@ export interface RunningGateway {
   readonly postgres: Address | undefined;
   readonly console: OpenConsole | undefined;
   readonly sessions: ReadonlySet<Session>;
+  /** Where the file needs a store. */
+  readonly approvals: Approvals | undefined;
   /** Takes a new configuration for the sessions that begin from now on. Listeners and journal stay. */
   reload(config: Config): Promise<void>;
   /** Accepts no more, lets sessions end for `graceMs`, ends those that are left, and closes the journal. */
@@ -44,7 +48,13 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     : undefined;
   let setup = await prepare(initial, log);
   const sessions = new Set<Session>();
-  const premises: Premises = { journal, log, sessions, store };
+  const approvals =
+    store === undefined
+      ? undefined
+      : createApprovals({ store, config: initial, audit: journal, log: (message, err) => log.warn({ err }, message) });
+  approvals?.revocations.onRevoked((revocation) => endRevoked(sessions, revocation));
+  await approvals?.ready();
+  const premises: Premises = { journal, log, sessions, store, approvals };
   if (store !== undefined) recordCredentials(store, journal, log);
   const gate: Gate = {
     challenge: (hello) => challenge(setup.config, premises, hello),
@@ -73,9 +83,15 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     postgres: server?.address,
     console: page,
     sessions,
+    approvals,
     async reload(config) {
+      if (approvals === undefined && needsStore(config))
+        throw new Error(
+          'the new configuration needs the store, which is opened at the start only: restart the gateway',
+        );
       const old = setup;
       setup = await prepare(config, log);
+      approvals?.reload(config);
       for (const target of old.targets.values()) target.retire();
       log.info({ targets: [...setup.targets.keys()] }, 'configuration reloaded');
     },
@@ -84,6 +100,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       await page?.close();
       await listener.drain(graceMs);
       for (const target of setup.targets.values()) await target.close();
+      await approvals?.close();
       await store?.close();
       await journal.close();
     },

@@ -12,6 +12,7 @@ const program = new Command('sallyport')
   .showHelpAfterError();
 
 const configOption = ['-c, --config <file>', 'the configuration file'] as const;
+const tokenOption = ['--token-file <file>', 'act as the identity of this token (or of SALLYPORT_TOKEN)'] as const;
 
 program
   .command('serve')
@@ -96,6 +97,153 @@ audit
     (await import('./cli/audit.ts')).verify({ ...options, json: options.json === true }),
   );
 
+const approvals = program.command('approvals').description('held statements and requests for roles');
+approvals
+  .command('list')
+  .description('what waits for a decision')
+  .requiredOption(...configOption)
+  .option('--all', 'what was decided lately too')
+  .option('--json', 'one JSON object a line')
+  .action(async (options: { config: string; all?: boolean; json?: boolean }) =>
+    (await import('./cli/approvals.ts')).listApprovals({
+      ...options,
+      all: options.all === true,
+      json: options.json === true,
+    }),
+  );
+for (const [verdict, what] of [
+  ['approve', 'agree to a held statement, or to a request for a role'],
+  ['deny', 'refuse it'],
+] as const) {
+  const command = approvals
+    .command(verdict)
+    .description(what)
+    .requiredOption(...configOption)
+    .argument('<id>', 'as the list names it')
+    .option('--reason <text>', 'why')
+    .option(...tokenOption)
+    .option('--json', 'print one JSON object');
+  if (verdict === 'approve')
+    command.option(
+      '--for <duration>',
+      'statements of this shape by this identity for so long; a role for at most so long',
+    );
+  command.action(
+    async (
+      id: string,
+      options: { config: string; reason?: string; for?: string; tokenFile?: string; json?: boolean },
+    ) => (await import('./cli/approvals.ts')).decide(id, verdict, { ...options, json: options.json === true }),
+  );
+}
+
+const grants = program.command('grants').description('roles for a time');
+grants
+  .command('request')
+  .description('ask for a role, as the identity of a token')
+  .requiredOption(...configOption)
+  .requiredOption('--role <name>', 'a role of the file that can be asked for')
+  .requiredOption('--for <duration>', 'how long it is needed')
+  .requiredOption('--reason <text>', 'why, for those who decide')
+  .option(...tokenOption)
+  .option('--json', 'print one JSON object')
+  .action(
+    async (options: {
+      config: string;
+      role: string;
+      for: string;
+      reason: string;
+      tokenFile?: string;
+      json?: boolean;
+    }) => (await import('./cli/grants.ts')).requestGrant({ ...options, json: options.json === true }),
+  );
+grants
+  .command('list')
+  .description('requests, and grants in force')
+  .requiredOption(...configOption)
+  .option('--all', 'those that are over too')
+  .option('--json', 'one JSON object a line')
+  .action(async (options: { config: string; all?: boolean; json?: boolean }) =>
+    (await import('./cli/grants.ts')).listGrants({
+      ...options,
+      all: options.all === true,
+      json: options.json === true,
+    }),
+  );
+grants
+  .command('revoke')
+  .description('end a grant, or withdraw a request')
+  .requiredOption(...configOption)
+  .argument('<id>', 'as the list names it')
+  .option('--reason <text>', 'why')
+  .option(...tokenOption)
+  .option('--json', 'print one JSON object')
+  .action(async (id: string, options: { config: string; reason?: string; tokenFile?: string; json?: boolean }) =>
+    (await import('./cli/grants.ts')).revokeGrant(id, { ...options, json: options.json === true }),
+  );
+
+const sessions = program.command('sessions').description('who is connected');
+sessions
+  .command('list')
+  .description('the sessions of all gateways that share the store')
+  .requiredOption(...configOption)
+  .option('--json', 'one JSON object a line')
+  .action(async (options: { config: string; json?: boolean }) =>
+    (await import('./cli/sessions.ts')).listSessions({ ...options, json: options.json === true }),
+  );
+sessions
+  .command('kill')
+  .description('end a session, on whichever gateway it is')
+  .requiredOption(...configOption)
+  .argument('<id>', 'as the list names it')
+  .option('--reason <text>', 'why')
+  .option('--json', 'print one JSON object')
+  .action(async (id: string, options: { config: string; reason?: string; json?: boolean }) =>
+    (await import('./cli/sessions.ts')).killSession(id, { ...options, json: options.json === true }),
+  );
+
+program
+  .command('revoke')
+  .description(
+    'end the sessions of an identity, token, credential or session, and refuse its logins until that is lifted',
+  )
+  .requiredOption(...configOption)
+  .option('--identity <issuer/subject>', 'this identity')
+  .option('--token-id <jti>', 'this token')
+  .option('--session <id>', 'this session')
+  .option('--credential <user>', 'this credential')
+  .option('--reason <text>', 'why')
+  .option('--json', 'print one JSON object')
+  .action(
+    async (options: {
+      config: string;
+      identity?: string;
+      tokenId?: string;
+      session?: string;
+      credential?: string;
+      reason?: string;
+      json?: boolean;
+    }) => (await import('./cli/sessions.ts')).revoke({ ...options, json: options.json === true }),
+  );
+
+const revocations = program.command('revocations').description('what is revoked');
+revocations
+  .command('list')
+  .description('what is revoked, the latest first')
+  .requiredOption(...configOption)
+  .option('--json', 'one JSON object a line')
+  .action(async (options: { config: string; json?: boolean }) =>
+    (await import('./cli/sessions.ts')).listRevocations({ ...options, json: options.json === true }),
+  );
+revocations
+  .command('lift')
+  .description('let logins pass again')
+  .requiredOption(...configOption)
+  .argument('<id>', 'as the list names it')
+  .option('--json', 'print one JSON object')
+  .action(async (id: string, options: { config: string; json?: boolean }) =>
+    (await import('./cli/sessions.ts')).liftRevocation(id, { ...options, json: options.json === true }),
+  );
+
 program
   .command('console-link')
   .description('a link that lets one person into the console, once')
@@ -113,11 +261,7 @@ program
   .option('--once', 'end after the script, with 0 if every step happened')
   .action(async (options: { once?: boolean }) => (await import('./cli/demo.ts')).demo(options.once === true));
 
-for (const [name, why] of [
-  ['approvals', 'held statements and approvals'],
-  ['grants', 'time-limited grants'],
-  ['scan', 'scanning a database for columns to mask'],
-] as const) {
+for (const [name, why] of [['scan', 'scanning a database for columns to mask']] as const) {
   program
     .command(name, { hidden: true })
     .allowUnknownOption()

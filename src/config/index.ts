@@ -9,4 +9,4 @@ export { Secret } from './secret.ts';
 export { missingFiles, missingSecrets } from './secrets.ts';
 export type * from './types.ts';
 export { type UnavailableSetting, unavailableNames, unavailableSettings } from './unavailable.ts';
-export { type Address, isLoopback, parseDuration } from './values.ts';
+export { type Address, formatDuration, isLoopback, parseDuration } from './values.ts';

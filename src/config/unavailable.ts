@@ -15,15 +15,12 @@ export const unavailableSettings: readonly UnavailableSetting[] = [
   { path: 'targets.*.dialect', values: ['mysql'] },
   { path: 'targets.*.detectors' },
   { path: 'targets.*.cost-guard' },
-  { path: 'rules.[].then', values: ['hold'] },
   { path: 'roles.[].budgets' },
-  { path: 'roles.[].request' },
   { path: 'loop-breaker' },
   { path: 'workers' },
   { path: 'limits.idle-timeout' },
   { path: 'audit.rotation.age' },
   { path: 'second-reader', values: ['enforce'] },
-  { path: 'notifications' },
   { path: 'audit.export' },
 ];
 

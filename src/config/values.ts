@@ -28,6 +28,24 @@ export function parseDuration(text: string): number | undefined {
   return Number.isFinite(total) && total <= 100 * 366 * 86_400_000 ? Math.round(total) : undefined;
 }
 
+/** `90000` as `1m30s`; what is below a second is left out unless it is all there is. */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)}ms`;
+  let left = Math.round(ms / 1000);
+  let text = '';
+  for (const [unit, seconds] of [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+    ['s', 1],
+  ] as const) {
+    const count = Math.floor(left / seconds);
+    left -= count * seconds;
+    if (count > 0) text += `${count}${unit}`;
+  }
+  return text;
+}
+
 const sizeUnits: Readonly<Record<string, number>> = {
   b: 1,
   kb: 1000,

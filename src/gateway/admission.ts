@@ -1,10 +1,12 @@
 // From a hello and a proof to a session: the login, step by step, each refusal on record.
 import type { Admission, Challenge, ClientHello, MaybePromise, Proof, Refusal } from '../../protocols/gate.ts';
+import type { Approvals } from '../approvals/index.ts';
 import { type Journal, newRecordId, newSessionId } from '../audit/index.ts';
 import type { Config } from '../config/index.ts';
 import { type Identity, isCredentialUser, type StoredCredential } from '../identity/index.ts';
 import type { SessionPolicy } from '../policy/index.ts';
 import type { Store } from '../store/index.ts';
+import { adviser, holdDesk, revokedLogin, revokedSession } from './access.ts';
 import { credentialChallenge, credentialLogin } from './credential-login.ts';
 import type { Log } from './log.ts';
 import { loginRefusal, noRole, unknownTarget } from './refusals.ts';
@@ -19,6 +21,8 @@ export interface Premises {
   readonly sessions: Set<Session>;
   /** Where the file needs none, there is none. */
   readonly store: Store | undefined;
+  /** Likewise. */
+  readonly approvals: Approvals | undefined;
 }
 
 /** Tokens in the clear are for loopback alone, unless the file says otherwise. */
@@ -96,11 +100,17 @@ async function enter(
   identity: Identity,
   credential?: StoredCredential,
 ): Promise<Admission> {
-  const { journal, log, sessions } = premises;
-  const policy = policyHeld(target, identity);
+  const { journal, log, sessions, approvals } = premises;
+  const revoked = revokedLogin(approvals, { ...identity, credential: credential?.user });
+  if (revoked !== undefined) return refused(journal, hello, identity, revoked);
+  const granted = () => approvals?.grants.heldBy(identity) ?? [];
+  const advice = adviser(setup.config, target, identity, granted);
+  const policy = policyHeld(target, identity, granted, approvals);
   const first = policy();
-  if (first.kind !== 'session')
-    return refused(journal, hello, identity, { ...first, kind: 'login', sqlstate: '28000' });
+  if (first.kind !== 'session') {
+    const hint = [first.hint, advice(undefined)].filter((part) => part !== undefined).join(' ');
+    return refused(journal, hello, identity, { ...first, hint, kind: 'login', sqlstate: '28000' });
+  }
   const full = sessionLimit(setup.config, sessions, identity);
   if (full !== undefined) return refused(journal, hello, identity, full);
   const reader = await target.reader().catch((cause: unknown) => {
@@ -131,8 +141,11 @@ async function enter(
     maxStatementBytes: target.config.maxStatementBytes,
     audit: journal,
     now: Date.now,
+    holds: holdDesk(approvals, target),
+    advice,
     ended(session) {
       if (sessions.delete(session)) target.release();
+      approvals?.sessions.ended(id);
     },
   });
   await journal.append({
@@ -156,23 +169,44 @@ async function enter(
   sessions.add(session);
   session.endAt((credential?.expiresAt ?? identity.expiresAt * 1000) + setup.config.identity.graceMs);
   target.use();
+  register(premises, session, target.name);
   return { kind: 'admitted', session };
+}
+
+/** The session is known from here on: to the registry, and to revocations, one of which may have come while the login was recorded. */
+function register({ approvals }: Premises, session: Session, target: string): void {
+  if (approvals === undefined) return;
+  const { id, parts } = session;
+  const { issuer, subject, name, groups, tokenId } = parts.identity;
+  const { client, credential } = parts;
+  const entry = { id, issuer, subject, identity: name, groups, target, client, tokenId, credential };
+  approvals.sessions.begun({ ...entry, started: new Date(session.started) }, () => session.lastStatement);
+  const revoked = approvals.revocations.isRevoked({ ...parts.identity, session: id, credential });
+  if (revoked !== undefined) session.terminate(revokedSession(revoked));
 }
 
 /**
  * The roles an identity holds on a target, kept for a second at a time: hours begin and end by the clock, and asking for
- * each statement must cost nothing.
+ * each statement must cost nothing. A change of grants counts at once.
  */
-function policyHeld(target: Target, identity: Identity): () => SessionPolicy | Refusal {
+function policyHeld(
+  target: Target,
+  identity: Identity,
+  granted: () => readonly string[],
+  approvals: Approvals | undefined,
+): () => SessionPolicy | Refusal {
   let held: SessionPolicy | Refusal | undefined;
   let until = 0;
+  let version = -1;
   return (): SessionPolicy | Refusal => {
     const now = Date.now();
-    if (held === undefined || now >= until) {
-      const fresh = target.policy.forIdentity(identity.groups, [], new Date(now));
+    const present = approvals?.version ?? 0;
+    if (held === undefined || now >= until || present !== version) {
+      const fresh = target.policy.forIdentity(identity.groups, granted(), new Date(now));
       // The same roles give the same object, so that verdicts kept under it stay good.
       held = fresh.kind === 'no-role' ? noRole(fresh) : fresh;
       until = now + 1000;
+      version = present;
     }
     return held;
   };

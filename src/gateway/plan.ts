@@ -1,6 +1,7 @@
 // An allowed statement on its way: its record is opened for each run, its rows are shaped, its outcome is settled.
 import type {
   Arrival,
+  BoundParameters,
   Execution,
   Field,
   FieldMask,
@@ -17,7 +18,8 @@ import { isoTime, newRecordId } from '../audit/index.ts';
 import { planMask, redactionFor } from '../masking/index.ts';
 import type { OutputMask, SessionPolicy, Verdict } from '../policy/index.ts';
 import { type ColumnName, columnPath, type ReadResult, type ReadStatement } from '../sql/index.ts';
-import { refusalOf } from './refusals.ts';
+import { type Approved, type HoldVerdict, holdRun, isApproved } from './holds.ts';
+import { type KeptParameter, keepParameters } from './parameters.ts';
 import type { RecordedText, Session } from './session.ts';
 
 type Allowed = Extract<Verdict, { kind: 'allow' }>;
@@ -28,7 +30,11 @@ export interface AllowedStatement {
   readonly record: RecordId;
   /** The statement's own text, as recorded. */
   readonly text: string;
+  /** People have agreed to its run: its record is written. */
+  readonly approved: Approved | undefined;
 }
+
+type Parameters = BoundParameters | readonly KeptParameter[] | undefined;
 
 /** What a plan's records repeat for each run. */
 interface Recorded {
@@ -57,6 +63,8 @@ export class StatementPlan implements Plan {
   #verdict: Allowed;
   #epoch: number;
   #runs = 0;
+  /** Used up by the first run. */
+  #approved: Approved | undefined;
   #shared: Recorded | undefined;
 
   constructor(session: Session, allowed: AllowedStatement, origin: Origin) {
@@ -67,6 +75,7 @@ export class StatementPlan implements Plan {
     this.#statement = allowed.statement;
     this.#verdict = allowed.verdict;
     this.#epoch = origin.epoch;
+    this.#approved = allowed.approved;
   }
 
   get withholdsErrors(): boolean {
@@ -81,15 +90,20 @@ export class StatementPlan implements Plan {
     return this.#verdict.maxRows;
   }
 
-  open(): MaybePromise<Opened> {
+  open(parameters: BoundParameters | undefined): MaybePromise<Opened> {
+    const approved = this.#approved;
+    this.#approved = undefined;
     // Within one text the epoch moves by the text's own statements, which the reading has followed already.
-    if (this.#origin.arrival === 'simple' || this.#epoch === this.#session.parts.sql.epoch) return this.#rejudge();
+    if (this.#origin.arrival === 'simple' || this.#epoch === this.#session.parts.sql.epoch)
+      return this.#rejudge(approved, parameters);
     const read = this.#session.parts.sql.read(this.#origin.text);
-    return read instanceof Promise ? read.then((result) => this.#reread(result)) : this.#reread(read);
+    if (!(read instanceof Promise)) return this.#reread(read, approved, parameters);
+    const kept = keepParameters(parameters);
+    return read.then((result) => this.#reread(result, approved, kept));
   }
 
   /** Settings have changed since the text was read and the server will plan anew: take the new reading. */
-  #reread(result: ReadResult): MaybePromise<Opened> {
+  #reread(result: ReadResult, approved: Approved | undefined, parameters: Parameters): MaybePromise<Opened> {
     const statement = result.kind === 'read' ? result.statements[this.#origin.index] : undefined;
     if (statement === undefined) {
       return this.#refuse({
@@ -102,13 +116,19 @@ export class StatementPlan implements Plan {
     }
     this.#statement = statement;
     this.#epoch = this.#session.parts.sql.epoch;
-    return this.#rejudge();
+    return this.#rejudge(approved, parameters);
   }
 
-  #rejudge(): MaybePromise<Opened> {
-    const verdict = this.#session.verdict(this.#statement.reading);
-    if ('refusal' in verdict) return this.#refuse(verdict.refusal);
-    if (verdict.kind !== 'allow') return this.#refuse(refusalOf(verdict));
+  #rejudge(approved: Approved | undefined, parameters: Parameters): MaybePromise<Opened> {
+    const judged = this.#session.verdict(this.#statement.reading);
+    if ('refusal' in judged) return this.#refuse(judged.refusal);
+    if (judged.kind === 'deny') return this.#refuse(this.#session.denial(judged, this.#statement.reading));
+    if (judged.kind === 'hold') {
+      if (!isApproved(approved, judged, this.#statement)) return this.#hold(judged, parameters);
+      this.#verdict = judged.after;
+      return this.#opened(approved.record);
+    }
+    const verdict = judged;
     this.#verdict = verdict;
     const again = this.#runs++ > 0;
     const record = again ? newRecordId() : this.#record;
@@ -131,6 +151,28 @@ export class StatementPlan implements Plan {
     } catch {
       return unrecordable;
     }
+  }
+
+  /** Each run of a held statement is decided on with its own parameters. */
+  #hold(verdict: HoldVerdict, parameters: Parameters): Promise<Opened> {
+    const { parts } = this.#session;
+    const again = this.#runs++ > 0;
+    const record = again ? newRecordId() : this.#record;
+    const run = {
+      statement: this.#statement,
+      verdict,
+      text: this.#text,
+      whole: undefined,
+      parameters: parameters === undefined || 'count' in parameters ? keepParameters(parameters) : parameters,
+      masked: maskedColumns(verdict.after),
+      record,
+      prepared: again ? this.#record : undefined,
+    };
+    const { fingerprint } = this.#statement.reading;
+    return holdRun(this.#session, parts.holds, run, () => {
+      this.#approved = { rule: verdict.rule, fingerprint, record };
+      return this.open(undefined);
+    });
   }
 
   /** What the records of all runs under one verdict share. The same reading under other masks is another verdict. */
@@ -304,7 +346,8 @@ function enforced(mask: OutputMask | undefined): OutputMask | undefined {
   return mask?.kind === 'mask' && mask.mask.observe ? undefined : mask;
 }
 
-function maskedColumns(verdict: Allowed): readonly string[] {
+/** Columns whose values come masked, as records write them. */
+export function maskedColumns(verdict: Allowed): readonly string[] {
   const columns = verdict.masks.flatMap((mask) =>
     mask === undefined ? [] : mask.kind === 'mask' ? [mask.column] : mask.because,
   );

@@ -15,7 +15,8 @@ import type { MaskKey } from '../masking/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
 import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
 import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
-import { type AllowedStatement, StatementPlan } from './plan.ts';
+import { type Approved, type HeldRun, type HoldDesk, holdText, isApproved } from './holds.ts';
+import { type AllowedStatement, maskedColumns, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
 
@@ -38,6 +39,10 @@ export interface SessionParts {
   /** The second reader looks at shapes never seen before, off the statement's path. */
   readonly secondReader: boolean;
   readonly ended: (session: Session) => void;
+  /** Who asks people about held statements. Left out: held statements are refused. */
+  readonly holds?: HoldDesk | undefined;
+  /** What to do about a denial that a role which can be asked for would turn. */
+  readonly advice?: ((reading: Reading | undefined) => string | undefined) | undefined;
 }
 
 /** Implements the gate's session. The room-crossing happens here: sql reads, policy judges, audit records, masking plans. */
@@ -47,6 +52,8 @@ export class Session implements GateSession {
   readonly parts: SessionParts;
   readonly stem: TagStem;
   readonly started: number;
+  /** When a statement was last put on record, in ms since the epoch. */
+  lastStatement: number | undefined;
   #end: ((refusal: Refusal) => void) | undefined;
   #ending: Refusal | undefined;
   #expiry: NodeJS.Timeout | undefined;
@@ -77,7 +84,13 @@ export class Session implements GateSession {
       : this.#decide(text, read, arrival);
   }
 
-  #decide(text: string, read: ReadResult, arrival: Arrival): MaybePromise<Judgement> {
+  /** `approved`: what people have agreed to meanwhile, by the statement's place in the text. */
+  #decide(
+    text: string,
+    read: ReadResult,
+    arrival: Arrival,
+    approved?: ReadonlyMap<number, Approved>,
+  ): MaybePromise<Judgement> {
     if (read.kind === 'unreadable') {
       const refusal: Refusal = {
         kind: 'syntax',
@@ -97,18 +110,66 @@ export class Session implements GateSession {
       });
     }
     const allowed: AllowedStatement[] = [];
-    for (const statement of read.statements) {
+    const held = new Map<number, HeldRun>();
+    for (const [index, statement] of read.statements.entries()) {
       const own = textOf(text, read.statements, statement);
-      const verdict = this.verdict(statement.reading, own);
-      if ('refusal' in verdict) return this.#denied(text, statement, verdict.refusal);
-      if (verdict.kind !== 'allow') return this.#denied(text, statement, refusalOf(verdict), verdict);
-      allowed.push({ statement, verdict, record: newRecordId(), text: own });
+      const judged = this.verdict(statement.reading, own);
+      if ('refusal' in judged) return this.#denied(this.#whole(text, read.statements), statement, judged.refusal);
+      if (judged.kind === 'deny') {
+        const refusal = this.denial(judged, statement.reading);
+        return this.#denied(this.#whole(text, read.statements), statement, refusal, judged);
+      }
+      const verdict = judged.kind === 'hold' ? judged.after : judged;
+      const agreed = approved?.get(index);
+      allowed.push({ statement, verdict, record: agreed?.record ?? newRecordId(), text: own, approved: agreed });
+      // A run with parameters is held when they are known (see Plan.open).
+      if (judged.kind !== 'hold' || arrival === 'extended' || isApproved(agreed, judged, statement)) continue;
+      const whole = own === text ? undefined : this.#whole(text, read.statements);
+      const masked = maskedColumns(verdict);
+      const record = newRecordId();
+      held.set(index, {
+        statement,
+        verdict: judged,
+        text: own,
+        whole,
+        parameters: [],
+        masked,
+        record,
+        prepared: undefined,
+      });
     }
+    if (held.size > 0) return this.#hold(text, held);
     // A text without a statement (empty, or only a comment) has no plan and still carries a tag: the server answers it as empty.
     const first = allowed[0]?.record ?? newRecordId();
     const epoch = this.parts.sql.epoch;
     const plans = allowed.map((each, index) => new StatementPlan(this, each, { text, epoch, index, arrival }));
     return { kind: 'allow', text: tagged(text, this.stem, first), plans };
+  }
+
+  /** A text of several statements as it may be recorded under the reading of one: what the others touch counts too. */
+  #whole(text: string, statements: readonly ReadStatement[]): string {
+    if (statements.length <= 1 || statements.every(({ reading }) => this.shows(text, reading))) return text;
+    return withoutLiterals(text, this.parts.reader.dialect);
+  }
+
+  /** Asks people about the held statements of a text. What they agree to is judged anew before it is sent. */
+  #hold(text: string, held: ReadonlyMap<number, HeldRun>): Promise<Judgement> {
+    const approved = new Map(
+      [...held].map(([index, { verdict, statement, record }]): [number, Approved] => [
+        index,
+        { rule: verdict.rule, fingerprint: statement.reading.fingerprint, record },
+      ]),
+    );
+    return holdText(this, this.parts.holds, [...held.values()], async () =>
+      this.#decide(text, await this.parts.sql.read(text), 'simple', approved),
+    );
+  }
+
+  /** A denial in the words of the gate, with the way to a role that would turn it. */
+  denial(verdict: Extract<Verdict, { kind: 'deny' }>, reading: Reading): Refusal {
+    const refusal = refusalOf(verdict);
+    const advice = verdict.sqlstate === undefined ? this.parts.advice?.(reading) : undefined;
+    return advice === undefined ? refusal : { ...refusal, hint: `${refusal.hint ?? ''} ${advice}`.trim() };
   }
 
   /** The verdict on a reading under the roles held now. */
@@ -132,7 +193,8 @@ export class Session implements GateSession {
 
   #judged(policy: SessionPolicy, reading: Reading): Judged {
     const verdict = judge(policy, reading, this.parts.reader);
-    const limited = verdict.kind === 'allow' && verdict.statementTimeoutMs !== undefined;
+    const ran = verdict.kind === 'hold' ? verdict.after : verdict;
+    const limited = ran.kind === 'allow' && ran.statementTimeoutMs !== undefined;
     return limited && reading.settings.some(({ name }) => name === 'statement_timeout')
       ? { refusal: timeoutIsFixed }
       : verdict;
@@ -229,10 +291,12 @@ export class Session implements GateSession {
   ): void | Promise<void> {
     const { identity, audit, client, now } = this.parts;
     const names = reading === undefined ? noNames : namesOf(reading);
+    const time = now();
+    this.lastStatement = time;
     // Written out and in one shape: this runs once for every run of every statement.
     return audit.append({
       event: 'statement',
-      time: isoTime(now()),
+      time: isoTime(time),
       record,
       session: this.id,
       identity: identity.name,
@@ -261,17 +325,16 @@ export class Session implements GateSession {
     return { text: this.#recordedText(text, reading), imitatesTag: imitatesTag(text) };
   }
 
-  /** No literal that may be a masked value, a password or a key stays in a record. */
   #recordedText(text: string, reading: Reading | undefined): string {
-    if (reading !== undefined && !secretWords.test(text)) {
-      const policy = this.parts.policy();
-      if (
-        policy.kind === 'session' &&
-        (!policy.masksApply || !reading.columns.some((column) => policy.maskFor(column) !== undefined))
-      )
-        return text;
-    }
-    return withoutLiterals(text, this.parts.reader.dialect);
+    return this.shows(text, reading) ? text : withoutLiterals(text, this.parts.reader.dialect);
+  }
+
+  /** Whether literals and parameters may be shown: none that may be a masked value, a password or a key stays in a record. */
+  shows(text: string, reading: Reading | undefined): boolean {
+    if (reading === undefined || secretWords.test(text)) return false;
+    const policy = this.parts.policy();
+    if (policy.kind !== 'session') return false;
+    return !policy.masksApply || !reading.columns.some((column) => policy.maskFor(column) !== undefined);
   }
 
   parameter(name: string, value: string): Refusal | undefined {

@@ -35,22 +35,26 @@ export class Target {
   }
 
   async #open(): Promise<SqlReader> {
-    const { host, port, database, user } = this.config;
     return createPostgresReader({
-      connect: {
-        host,
-        port,
-        database,
-        user,
-        password: this.config.password?.reveal(),
-        ssl: pgTls(this.tls(), host),
-        application_name: 'sallyport:catalog',
-        connectionTimeoutMillis: this.config.connectTimeoutMs,
-      },
+      connect: { ...this.connect(), application_name: 'sallyport:catalog' },
       trustedFunctions: this.config.trustedFunctions,
       refreshIntervalMs: this.config.catalogRefreshMs,
       log: (message) => this.#log.info({ target: this.name }, message),
     });
+  }
+
+  /** For connections of the gateway's own. */
+  connect() {
+    const { host, port, database, user } = this.config;
+    return {
+      host,
+      port,
+      database,
+      user,
+      password: this.config.password?.reveal(),
+      ssl: pgTls(this.tls(), host),
+      connectionTimeoutMillis: this.config.connectTimeoutMs,
+    };
   }
 
   tls(): UpstreamTls {

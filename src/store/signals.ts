@@ -17,6 +17,8 @@ export class Signals {
   #connecting = false;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
+  /** A connection runs one statement at a time. */
+  #subscribing: Promise<unknown> = Promise.resolve();
 
   constructor(make: () => pg.Client, log: (message: string, cause: unknown) => void) {
     this.#make = make;
@@ -67,14 +69,17 @@ export class Signals {
   }
 
   #subscribe(client: pg.Client, channel: string): void {
-    client.query(`listen ${client.escapeIdentifier(channel)}`).then(
-      // What was sent before the subscription stood is found in the tables.
-      () => this.#tell(channel, undefined),
-      (cause: unknown) => {
-        if (cause instanceof Error && 'code' in cause && cause.code === notSupported) this.#ask(channel);
-        else this.#lost(client, cause);
-      },
-    );
+    this.#subscribing = this.#subscribing
+      .then(() => client.query(`listen ${client.escapeIdentifier(channel)}`))
+      .then(
+        // What was sent before the subscription stood is found in the tables.
+        () => this.#tell(channel, undefined),
+        (cause: unknown) => {
+          if (cause instanceof Error && 'code' in cause && cause.code === notSupported) this.#ask(channel);
+          else this.#lost(client, cause);
+        },
+      )
+      .catch(() => undefined);
   }
 
   #ask(channel: string): void {
