@@ -1,4 +1,4 @@
-// Logins: a thousand sessions at once, and logins one after the other by a few clients; on the server itself, through the gateway with a
+// Logins: a thousand sessions at once, and logins one after the other; on the server itself, through the gateway with a
 // token of its own for each session, and with issued credentials, in one run. Counts how often the issuer's keys are fetched.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -16,8 +16,7 @@ import { end, firstLine, root } from './support/processes.ts';
 
 const sessions = Number(process.env.BENCH_SESSIONS ?? 1000);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
-const clients = 4;
-const loginsEach = 50;
+const logins = 200;
 
 type Settings = pg.ClientConfig;
 
@@ -85,7 +84,7 @@ export async function run(json: boolean): Promise<Metric[]> {
     say('');
     say(summary(`${sessions} sessions at once`, storms));
     say('');
-    say(summary(`${clients} clients, one login after the other`, steady));
+    say(summary('one login after the other', steady));
     say(`\nfetches of the issuer's keys: ${fetches}`);
     return [
       ...compared('logins', 'storm_median_ms', storms, 'direct'),
@@ -130,14 +129,9 @@ async function timed(all: readonly Settings[]): Promise<number[]> {
 }
 
 async function oneByOne(settings: Subject['settings']): Promise<number[]> {
-  const times = await Promise.all(
-    Array.from({ length: clients }, async (_, client) => {
-      const own: number[] = [];
-      for (let turn = 0; turn < loginsEach; turn++) own.push(...(await timed([settings(client * loginsEach + turn)])));
-      return own;
-    }),
-  );
-  return times.flat();
+  const times: number[] = [];
+  for (let turn = 0; turn < logins; turn++) times.push(...(await timed([settings(turn)])));
+  return times;
 }
 
 async function startIssuer(): Promise<Issuer> {
