@@ -67,7 +67,15 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     initial.listen.postgres === undefined
       ? undefined
       : await listen(initial.listen.postgres, (socket) => listener.handle(socket));
-  const page = await openConsole(premises, live, () => setup);
+  const page = await openConsole(
+    premises,
+    live,
+    () => setup,
+    () => ({
+      postgres: server?.address,
+      mysql: initial.listen.mysql,
+    }),
+  );
 
   return {
     postgres: server?.address,

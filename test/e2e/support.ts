@@ -80,6 +80,8 @@ export function house(
     policy?: string;
     extra?: string;
     schema?: readonly string[];
+    /** Further addresses, e.g. `  console: 127.0.0.1:0`. */
+    listen?: string;
     /** Further entries of `identity.issuers`, asked for when the house opens. */
     issuers?: () => string;
     /** Settings of the server. */
@@ -101,6 +103,7 @@ export function house(
       file,
       `listen:
   postgres: 127.0.0.1:0
+${options.listen ?? ''}
 identity:
   issuers:
     - local: true
