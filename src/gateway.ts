@@ -4,7 +4,7 @@ import { createPostgresListener } from '../protocols/postgres/index.ts';
 import { openJournal } from './audit/index.ts';
 import { type Address, type Config, needsStore } from './config/index.ts';
 import { createLive, teed } from './console/index.ts';
-import { admit, challenge, type Premises } from './gateway/admission.ts';
+import { admit, challenge, type Premises, unproven } from './gateway/admission.ts';
 import { type OpenConsole, openConsole } from './gateway/console.ts';
 import { recordCredentials } from './gateway/credential-login.ts';
 import { certificate, listen } from './gateway/listeners.ts';
@@ -49,6 +49,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
   const gate: Gate = {
     challenge: (hello) => challenge(setup.config, premises, hello),
     admit: (hello, proof) => admit(setup, premises, hello, proof),
+    unproven: (hello) => unproven(premises, hello),
   };
 
   const tls = initial.listen.tls;
