@@ -200,6 +200,19 @@ test('a credential that cannot be recorded is not handed out', async () => {
   ]);
 });
 
+test('a revoked identity gets no credential', async () => {
+  const strict = await tokenServer(config, {
+    store,
+    audit: { append: () => undefined },
+    addresses: () => ({ postgres: undefined, mysql: undefined }),
+    revoked: ({ subject }) => subject === 'crew-support-7',
+  });
+  const { status, body } = await strict.post(await form());
+  expect(status).toBe(400);
+  expect(body.error_description).toMatch(/^revoked: /);
+  await strict.close();
+});
+
 test('whoever is refused too often waits', async () => {
   const strict = await start({ all: plenty, refused: { burst: 3, perSecond: 0.001 } });
   const statuses: number[] = [];
