@@ -75,6 +75,8 @@ export interface Gate {
   challenge(hello: ClientHello): MaybePromise<Challenge>;
   /** Verifies the proof, finds the target and opens the session's record. Nothing has been sent upstream before this says `admitted`. */
   admit(hello: ClientHello, proof: Proof): Promise<Admission>;
+  /** The client could not prove the password of the verifier it was challenged with; the protocol refuses it in the server's own words. */
+  unproven?(hello: ClientHello): void;
 }
 
 /** Where and as whom the gateway connects for a session. */

@@ -6,7 +6,7 @@ import { openJournal } from './audit/index.ts';
 import { type Address, type Config, needsStore } from './config/index.ts';
 import { createLive, teed } from './console/index.ts';
 import { endRevoked } from './gateway/access.ts';
-import { admit, challenge, type Premises } from './gateway/admission.ts';
+import { admit, challenge, type Premises, unproven } from './gateway/admission.ts';
 import { type OpenConsole, openConsole } from './gateway/console.ts';
 import { recordCredentials } from './gateway/credential-login.ts';
 import { certificate, listen } from './gateway/listeners.ts';
@@ -59,6 +59,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
   const gate: Gate = {
     challenge: (hello) => challenge(setup.config, premises, hello),
     admit: (hello, proof) => admit(setup, premises, hello, proof),
+    unproven: (hello) => unproven(premises, hello),
   };
 
   const tls = initial.listen.tls;
@@ -77,7 +78,15 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     initial.listen.postgres === undefined
       ? undefined
       : await listen(initial.listen.postgres, (socket) => listener.handle(socket));
-  const page = await openConsole(premises, live, () => setup);
+  const page = await openConsole(
+    premises,
+    live,
+    () => setup,
+    () => ({
+      postgres: server?.address,
+      mysql: initial.listen.mysql,
+    }),
+  );
 
   return {
     postgres: server?.address,

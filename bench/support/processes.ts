@@ -228,7 +228,8 @@ export function output(
   });
 }
 
-function firstLine(child: ChildProcess, pattern: RegExp): Promise<string> {
+/** The first line on stdout that fits; rejects when the process ends before. */
+export function firstLine(child: ChildProcess, pattern: RegExp): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -256,7 +257,8 @@ async function accepts(port: number): Promise<void> {
   throw new Error(`nothing listens on port ${port} after 5 s`);
 }
 
-function end(child: ChildProcess): Promise<void> {
+/** Asks a process to end, and ends it after five seconds. */
+export function end(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve();
     const kill = setTimeout(() => child.kill('SIGKILL'), 5000);

@@ -202,7 +202,10 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
     };
     const challenge = await gate.challenge(hello);
     const first = { user, plugin, auth, scramble, capabilities, encrypted, attributes };
-    const proof = await authenticate(exchange, challenge, first, limits.maxPasswordBytes);
+    const proof = await authenticate(exchange, challenge, first, limits.maxPasswordBytes).catch((cause: unknown) => {
+      if (cause instanceof FatalError && challenge.kind === 'mysql-native') gate.unproven?.(hello);
+      throw cause;
+    });
     const admission = await gate.admit(hello, proof);
     if (admission.kind === 'refused') throw new FatalError(refusalPacket(admission.refusal));
     const { session } = admission;

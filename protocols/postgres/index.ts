@@ -139,6 +139,10 @@ export function createPostgresListener(options: PostgresListenerOptions): Postgr
       const proof = await authenticate(start.client, challenge, start.oauth, start.user, {
         maxBytes: limits.maxPasswordBytes,
         oauth: options.oauth,
+      }).catch((cause: unknown) => {
+        const wrong = cause instanceof FatalError && cause.fields.sqlstate === '28P01';
+        if (wrong && challenge.kind === 'scram-sha-256') gate.unproven?.(hello);
+        throw cause;
       });
       const admission = await gate.admit(hello, proof);
       clearTimeout(timer);

@@ -128,6 +128,25 @@ export interface ClientFirst {
   finish(serverFirst: string): { readonly message: string; verify(serverFinal: string): void };
 }
 
+/**
+ * SaltedPassword (RFC 5802, section 3), which costs thousands of hashes and is the same for every login of a user until its password
+ * is set anew. Whoever could read it here could read the password as well.
+ */
+function saltedPassword(password: string, salt: string, iterations: number): Buffer {
+  const name = createHash('sha256').update(`${iterations} ${salt} ${password}`).digest('base64');
+  let salted = saltedPasswords.get(name);
+  if (salted === undefined) {
+    salted = pbkdf2Sync(saslPrep(password), Buffer.from(salt, 'base64'), iterations, 32, 'sha256');
+    if (saltedPasswords.size >= mostSaltedPasswords)
+      saltedPasswords.delete(saltedPasswords.keys().next().value as string);
+    saltedPasswords.set(name, salted);
+  }
+  return salted;
+}
+
+const saltedPasswords = new Map<string, Buffer>();
+const mostSaltedPasswords = 256;
+
 /** Starts a login. The server takes the user from the start-up packet, so none is named here. */
 export function clientFirst(password: string, clientNonce: string, binding: ChannelBinding): ClientFirst {
   const header = { none: 'n,,', unused: 'y,,', 'tls-server-end-point': 'p=tls-server-end-point,,' }[binding.kind];
@@ -147,13 +166,7 @@ export function clientFirst(password: string, clientNonce: string, binding: Chan
       if (!Number.isSafeInteger(iterations) || iterations < 1 || iterations > 10_000_000) {
         throw new ScramError('protocol', 'the SCRAM iteration count of the server is out of range');
       }
-      const salted = pbkdf2Sync(
-        saslPrep(password),
-        Buffer.from(attribute(fields, 's'), 'base64'),
-        iterations,
-        32,
-        'sha256',
-      );
+      const salted = saltedPassword(password, attribute(fields, 's'), iterations);
       const bound =
         binding.kind === 'tls-server-end-point'
           ? Buffer.concat([Buffer.from(header), binding.hash])

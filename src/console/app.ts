@@ -31,8 +31,8 @@ export function consoleApp(parts: ConsoleParts, secure: boolean): Hono<Env> {
   app.get('/healthz', () => healthAnswer(parts.healthy()));
   app.get('/readyz', async () => healthAnswer(await parts.ready()));
   for (const [path, handle] of parts.mounts ?? []) {
-    app.all(path, (context) => handle(context.req.raw));
-    app.all(`${path}/*`, (context) => handle(context.req.raw));
+    app.all(path, (context) => handle(context.req.raw, context.env ?? {}));
+    app.all(`${path}/*`, (context) => handle(context.req.raw, context.env ?? {}));
   }
   app.get('/assets/:version/:name', (context) => {
     const { version, name } = context.req.param();

@@ -19,8 +19,8 @@ export interface ConsoleParts {
   /** Whether this process is alive, and whether it can take sessions. */
   readonly healthy: () => Health;
   readonly ready: () => Promise<Health>;
-  /** Handlers of other rooms by their path, e.g. `/metrics`; they answer for themselves who may ask. */
-  readonly mounts?: ReadonlyMap<string, (request: Request) => Response | Promise<Response>>;
+  /** Handlers of other rooms by their path, e.g. `/metrics`; they answer for themselves who may ask. `env` holds the connection. */
+  readonly mounts?: ReadonlyMap<string, (request: Request, env: object) => Response | Promise<Response>>;
 }
 
 export interface ConsoleLog {

@@ -92,6 +92,14 @@ async function admitCredential(setup: Setup, premises: Premises, hello: ClientHe
     : enter(setup, target, premises, hello, credential.identity, credential);
 }
 
+/** A wrong password for an issued credential: on record like any refused login; the client has its answer already. */
+export function unproven({ journal, log }: Premises, hello: ClientHello): void {
+  const refusal = loginRefusal('credential', `the password of ${hello.user} is wrong`);
+  refused(journal, hello, undefined, refusal).catch((cause: unknown) => {
+    log.error({ err: cause, client: hello.clientAddress }, 'a refused login could not be recorded');
+  });
+}
+
 async function enter(
   setup: Setup,
   target: Target,

@@ -1,7 +1,8 @@
 // The console on the gateway's own port: hands it the rooms and the sessions that are open here.
-
+import { Hono } from 'hono';
 import type { Address, Config } from '../config/index.ts';
 import { createLink, journalSource, type Live, type SessionSource, startConsole } from '../console/index.ts';
+import { type TokenEndpointParts, tokenEndpoint } from '../identity/index.ts';
 import type { Premises } from './admission.ts';
 import type { Session } from './session.ts';
 import type { Setup } from './setup.ts';
@@ -19,10 +20,12 @@ export async function openConsole(
   premises: Premises,
   live: Live,
   setup: () => Setup,
+  addresses: TokenEndpointParts['addresses'],
 ): Promise<OpenConsole | undefined> {
   const { journal, log, store } = premises;
   const { listen } = setup().config;
   if (listen.console === undefined || store === undefined) return undefined;
+  const oauth = new Hono().route('/oauth2', tokenEndpoint({ current: setup, store, audit: journal, addresses, log }));
   const recording = () => journal.state.kind === 'ok';
   const server = await startConsole(listen.console, {
     config: () => setup().config,
@@ -33,6 +36,7 @@ export async function openConsole(
     records: journalSource(setup().config.audit.journal),
     sessions: sessionSource(premises.sessions),
     log,
+    mounts: new Map([['/oauth2', (request: Request, env: object) => oauth.fetch(request, env)]]),
     healthy: () => ({ ok: true, detail: {} }),
     async ready() {
       const stored = await store.query('select 1').then(

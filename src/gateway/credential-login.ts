@@ -63,9 +63,24 @@ function refusedAs(identity: Identity | undefined, rule: string, reason: string)
 
 /** Credentials issued by commands get their record from the gateway, which has the journal. */
 export function recordCredentials(store: Store, journal: Journal, log: Log): void {
-  store.listen(issuedChannel, () => {
-    recordIssued(store, (credential) => journal.append(issuedRecord(credential, undefined))).catch((cause: unknown) =>
-      log.warn({ err: cause }, 'issued credentials could not be recorded; tried again with the next'),
-    );
-  });
+  let running = false;
+  let again = false;
+  const record = async () => {
+    again = true;
+    if (running) return;
+    running = true;
+    try {
+      // Signals that come meanwhile are answered by one more look.
+      while (again) {
+        again = false;
+        const count = await recordIssued(store, (credential) => journal.append(issuedRecord(credential, undefined)));
+        again ||= count > 0;
+      }
+    } catch (cause) {
+      log.warn({ err: cause }, 'issued credentials could not be recorded; tried again with the next');
+    } finally {
+      running = false;
+    }
+  };
+  store.listen(issuedChannel, () => void record());
 }

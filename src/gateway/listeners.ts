@@ -29,7 +29,8 @@ export async function listen(at: Address, handle: (socket: Socket) => void): Pro
   const server = createServer({ noDelay: true, keepAlive: true }, handle);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(at.port, at.host, () => {
+    // A thousand agents may start at once: the system's own limit (net.core.somaxconn) still holds.
+    server.listen({ port: at.port, host: at.host, backlog: 4096 }, () => {
       server.off('error', reject);
       resolve();
     });

@@ -125,20 +125,26 @@ export async function revokeCredential(store: Queries, user: string): Promise<bo
   return rows.length > 0;
 }
 
-/** Has credentials that wait for their record recorded, each by one caller; what `record` rejects for waits on. */
+/**
+ * Has credentials that wait for their record recorded, each by one caller; what `record` rejects for waits on. Gives how many there
+ * were: after `atATime` there may be more.
+ */
 export async function recordIssued(
   store: Store,
   record: (credential: StoredCredential) => void | Promise<void>,
-): Promise<void> {
-  await store.transaction(async (queries) => {
+  atATime = 500,
+): Promise<number> {
+  return store.transaction(async (queries) => {
     const rows = await queries.query<Row>(
-      `select ${columns} from sallyport.credentials where unrecorded order by issued limit 1000 for update skip locked`,
+      `select ${columns} from sallyport.credentials where unrecorded order by issued limit $1 for update skip locked`,
+      [atATime],
     );
-    for (const row of rows) await record(storedCredential(row));
+    await Promise.all(rows.map((row) => record(storedCredential(row))));
     if (rows.length > 0)
       await queries.query('update sallyport.credentials set unrecorded = false where user_name = any($1)', [
         rows.map(({ user_name }) => user_name),
       ]);
+    return rows.length;
   });
 }
 

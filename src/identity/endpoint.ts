@@ -9,6 +9,7 @@ import { revokeCredential } from './credentials.ts';
 import { connectionUrl, type ExchangeAnswer, type ExchangeRequest, exchange } from './exchange.ts';
 import { Rate, type RateLimit } from './rate.ts';
 import { issuedRecord, refusedRecord } from './records.ts';
+import type { Identity } from './types.ts';
 import type { IdentityVerifier } from './verify.ts';
 
 export interface TokenEndpointParts {
@@ -18,6 +19,8 @@ export interface TokenEndpointParts {
   readonly audit: AuditSink;
   /** Where the gateway listens, ports of 0 resolved. */
   readonly addresses: () => { readonly postgres: Address | undefined; readonly mysql: Address | undefined };
+  /** Whether an identity, or its token, has been revoked. */
+  readonly revoked?: (identity: Identity) => boolean;
   readonly log: { error(details: object, message: string): void };
   /** Who asks, where the server in front is not @hono/node-server. */
   readonly client?: (context: Context) => Client;
@@ -124,7 +127,10 @@ async function answerOf(parts: TokenEndpointParts, context: Context, client: Cli
   const request = readRequest(new URLSearchParams(await context.req.text()));
   if ('status' in request) return request;
   const { config, identity } = parts.current();
-  const answer = await exchange({ config, identity, store: parts.store, unrecorded: false }, request);
+  const answer = await exchange(
+    { config, identity, store: parts.store, unrecorded: false, revoked: parts.revoked },
+    request,
+  );
   if (answer.kind === 'refused') {
     await parts.audit.append(refusedRecord(answer, request.target, client));
     return failureOf(answer, request.proof.kind);

@@ -14,6 +14,8 @@ export interface ExchangeParts {
   readonly store: Store;
   /** Issued by a command, which has no journal: a gateway that shares the store writes the record. */
   readonly unrecorded: boolean;
+  /** Whether an identity, or its token, has been revoked. Left out: asked at the login only. */
+  readonly revoked?: ((identity: Identity) => boolean) | undefined;
 }
 
 export interface ExchangeRequest {
@@ -27,7 +29,7 @@ export type ExchangeAnswer =
   | { readonly kind: 'issued'; readonly credential: IssuedCredential }
   | {
       readonly kind: 'refused';
-      readonly check: Check | 'target' | 'actor' | 'saml';
+      readonly check: Check | 'target' | 'actor' | 'saml' | 'revoked';
       readonly message: string;
       /** Who asked, where that was proven. */
       readonly identity: Identity | undefined;
@@ -42,6 +44,8 @@ export async function exchange(parts: ExchangeParts, request: ExchangeRequest): 
   const verified = await verify(parts, request.proof);
   if (verified.kind === 'refused') return { ...verified, identity: undefined };
   const { identity } = verified;
+  if (parts.revoked?.(identity) === true)
+    return { kind: 'refused', check: 'revoked', message: 'the identity or its token has been revoked', identity };
   if (!config.targets.has(request.target))
     return { kind: 'refused', check: 'target', message: `there is no target "${request.target}"`, identity };
   const now = Date.now();

@@ -1,14 +1,24 @@
 // Issued credentials: a user and password that log in through the gateway to one target, for a while, and nowhere else.
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { pino } from 'pino';
 import { beforeAll, expect, test } from 'vitest';
+import { readRecords } from '../../src/audit/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
-import { createIdentity, exchange, type IssuedCredential, revokeCredential } from '../../src/identity/index.ts';
-import { openStore, type Store } from '../../src/store/index.ts';
+import { startGateway } from '../../src/gateway.ts';
+import {
+  createIdentity,
+  exchange,
+  type IssuedCredential,
+  issueLocalToken,
+  revokeCredential,
+} from '../../src/identity/index.ts';
+import { freePort, openStore, type Store } from '../../src/store/index.ts';
 import { house } from './support.ts';
 
 const run = promisify(execFile);
@@ -88,6 +98,9 @@ test('a wrong password is refused as the server would', async () => {
   const { user, password } = await issue();
   const error = await refusal({ user, password: `${password.slice(1)}x`, database: 'shop' });
   expect(error).toMatchObject({ code: '28P01', message: `password authentication failed for user "${user}"` });
+  await expect
+    .poll(async () => (await at().records()).findLast(({ event }) => event === 'login-refused'))
+    .toMatchObject({ details: { rule: 'credential', user } });
 });
 
 test('a user name that was never issued brings a token', async () => {
@@ -145,4 +158,63 @@ test('sallyport login prints a URL that psql takes, while the gateway runs', asy
       ),
     )
     .toBe(true);
+});
+
+test('sallyport login works while no gateway runs; the gateway records it when it starts', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-offline-'));
+  const file = join(folder, 'sallyport.yaml');
+  const port = await freePort();
+  await writeFile(
+    file,
+    JSON.stringify({
+      listen: { postgres: `127.0.0.1:${port}` },
+      identity: { issuers: [{ local: true }] },
+      credentials: {},
+      targets: {
+        shop: {
+          dialect: 'postgres',
+          url: `postgres://gateway@127.0.0.1:${at().server.port}/postgres`,
+          password: { env: 'E2E_SHOP_PASSWORD' },
+          tls: 'disable',
+        },
+      },
+      roles: [{ name: 'support', groups: ['crew-support'], targets: ['shop'], allow: ['read'] }],
+    }),
+  );
+  const config = await loadConfig(file);
+  const tokenFile = join(folder, 'token');
+  await writeFile(tokenFile, await issueLocalToken(config, { sub: 'agent-1', groups: ['crew-support'] }));
+  const login = ['login', '-c', file, '--token-file', tokenFile, '--target', 'shop'];
+  const { stdout } = await run(process.execPath, [sallyport, ...login]);
+  expect(stdout).toMatch(/^postgresql:\/\/sp-[a-z2-7]{12}:[A-Za-z0-9]{32}@127\.0\.0\.1:\d+\/shop\n$/);
+  await writeFile(tokenFile, 'hunter2');
+  await expect(run(process.execPath, [sallyport, ...login])).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^login refused by rule "format": /),
+  });
+  const gateway = await startGateway(config, pino({ level: 'silent' }));
+  const client = new pg.Client({ connectionString: stdout.trim() });
+  await client.connect();
+  await client.end();
+  const recorded = async () => {
+    const found: string[] = [];
+    for await (const { record } of readRecords(config.audit.journal)) found.push(record.event);
+    return found;
+  };
+  await expect.poll(recorded).toContain('credential');
+  await gateway.drain(0);
+  await rm(folder, { recursive: true, force: true });
+});
+
+test('a file that issues no credentials says so', async () => {
+  const file = join(at().folder, 'without.yaml');
+  const { folder } = at();
+  const text = await readFile(join(folder, 'sallyport.yaml'), 'utf8');
+  await writeFile(file, text.replace(/^credentials:.*$/m, ''));
+  await expect(
+    run(process.execPath, [sallyport, 'login', '-c', file, '--token-file', file, '--target', 'shop']),
+  ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('credentials: {}') });
+  await expect(
+    run(process.execPath, [sallyport, 'login', '-c', join(folder, 'sallyport.yaml'), '--target', 'shop']),
+  ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('--token-file') });
 });

@@ -9,7 +9,7 @@ import { openStore, type Store } from '../../src/store/index.ts';
 import { type TokenServer, tokenServer } from './http.ts';
 import { house } from './support.ts';
 
-const at = house({ extra: 'credentials: {}\n' });
+const at = house({ listen: '  console: 127.0.0.1:0', extra: 'credentials: {}\n' });
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const jwt = 'urn:ietf:params:oauth:token-type:jwt';
 const plenty = { burst: 10_000, perSecond: 10_000 };
@@ -80,6 +80,23 @@ test('a token is exchanged for a credential whose URL logs in', async () => {
     details: { credential: body.user, subject: 'crew-support-7' },
   });
   expect(JSON.stringify(audited)).not.toContain(String(body.password));
+});
+
+test("the gateway's own HTTP port has the endpoint", async () => {
+  const url = `${at().gateway.console?.url}/oauth2/token`;
+  const response = await fetch(url, { method: 'POST', body: new URLSearchParams(await form()) });
+  expect(response.status).toBe(200);
+  const body = (await response.json()) as { url: string; user: string };
+  const client = new pg.Client({ connectionString: body.url });
+  await client.connect();
+  await client.end();
+  const records = await at().records();
+  expect(records.findLast(({ event }) => event === 'credential')).toMatchObject({
+    client: '127.0.0.1',
+    details: { credential: body.user },
+  });
+  const refused = await fetch(url, { method: 'POST', body: new URLSearchParams(await form({ subject_token: 'x' })) });
+  expect(refused.status).toBe(400);
 });
 
 test.each(['shop', 'urn:sallyport:shop', 'https://db.example.com/targets/shop', 'postgres://127.0.0.1:6432/shop'])(
@@ -181,6 +198,19 @@ test('a credential that cannot be recorded is not handed out', async () => {
   expect(await store.query('select count(*)::int as n from sallyport.credentials where revoked is null')).toEqual([
     before,
   ]);
+});
+
+test('a revoked identity gets no credential', async () => {
+  const strict = await tokenServer(config, {
+    store,
+    audit: { append: () => undefined },
+    addresses: () => ({ postgres: undefined, mysql: undefined }),
+    revoked: ({ subject }) => subject === 'crew-support-7',
+  });
+  const { status, body } = await strict.post(await form());
+  expect(status).toBe(400);
+  expect(body.error_description).toMatch(/^revoked: /);
+  await strict.close();
 });
 
 test('whoever is refused too often waits', async () => {

@@ -75,11 +75,26 @@ masks:
 `;
 
 /** Starts it all before the file's tests and ends it after them. */
-export function house(options: { policy?: string; extra?: string; schema?: readonly string[] } = {}): () => House {
+export function house(
+  options: {
+    policy?: string;
+    extra?: string;
+    schema?: readonly string[];
+    /** Further addresses, e.g. `  console: 127.0.0.1:0`. */
+    listen?: string;
+    /** Further entries of `identity.issuers`, asked for when the house opens. */
+    issuers?: () => string;
+    /** Settings of the server. */
+    settings?: Readonly<Record<string, string>>;
+  } = {},
+): () => House {
   let open: House | undefined;
   const log: string[] = [];
   beforeAll(async () => {
-    const server = await startEmbedded({ settings: { log_statement: 'all' }, onLog: (line) => log.push(line) });
+    const server = await startEmbedded({
+      settings: { log_statement: 'all', ...options.settings },
+      onLog: (line) => log.push(line),
+    });
     await execute(server.url(), ...(options.schema ?? shopSchema));
     const folder = await mkdtemp(join(tmpdir(), 'sallyport-e2e-'));
     const file = join(folder, 'sallyport.yaml');
@@ -88,9 +103,11 @@ export function house(options: { policy?: string; extra?: string; schema?: reado
       file,
       `listen:
   postgres: 127.0.0.1:0
+${options.listen ?? ''}
 identity:
   issuers:
     - local: true
+${options.issuers?.() ?? ''}
 targets:
   shop:
     dialect: postgres

@@ -1,4 +1,5 @@
-// An outside OIDC provider (npm oidc-provider) as a process of its own, started by fork: sends its issuer, and has new keys when asked to rotate.
+// An outside OIDC provider (npm oidc-provider) as a process of its own, started by fork: sends its issuer, has new keys when asked to
+// rotate, and says how often its keys were fetched.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -10,7 +11,11 @@ const makeKey = async (kid) => {
 };
 
 let handler = (_request, response) => response.writeHead(503).end();
-const server = createServer((request, response) => handler(request, response)).listen(0, '127.0.0.1');
+let fetches = 0;
+const server = createServer((request, response) => {
+  if (request.url === '/jwks') fetches += 1;
+  return handler(request, response);
+}).listen(0, '127.0.0.1');
 await once(server, 'listening');
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
@@ -28,8 +33,16 @@ const serve = async () => {
         response_types: [],
         id_token_signed_response_alg: 'ES256',
       },
+      {
+        client_id: 'crew-agent-1',
+        client_secret: 'secret-of-the-test',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+        id_token_signed_response_alg: 'ES256',
+      },
     ],
-    extraTokenClaims: () => ({ groups: ['crew-support'] }),
+    extraTokenClaims: (_, token) => ({ groups: [token.clientId.replace(/-\d+$/, '')] }),
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
@@ -50,7 +63,8 @@ const serve = async () => {
 };
 
 await serve();
-process.on('message', async () => {
+process.on('message', async (message) => {
+  if (message === 'fetches') return process.send(fetches);
   await serve();
   process.send('rotated');
 });
