@@ -79,14 +79,16 @@ async function sameAsJournal(directory: string, into: Store, filter: AuditFilter
 
 const pick = <T>(values: readonly T[], index: number): T => values[index % values.length] as T;
 
-/** The journal's own records are older than those of `fill`. */
-const now = () => Date.parse('2026-03-03T21:00:00Z');
+/** The journal's clock goes with the records of `fill`. */
+let clock = Date.parse('2026-03-03T21:00:00Z');
+const now = () => clock;
 
 /** Varied records over four days. */
 async function fill(journal: Journal, count: number, start = 0): Promise<StatementRecord[]> {
   const made: StatementRecord[] = [];
   for (let index = start; index < start + count; index++) {
     const time = new Date(Date.parse('2026-03-03T22:00:00Z') + index * 7_000_000).toISOString();
+    clock = Date.parse(time);
     const verdict = pick(['allow', 'allow', 'deny', 'allow', 'hold'] as const, index);
     const record = statement({
       time,
@@ -131,6 +133,7 @@ async function fill(journal: Journal, count: number, start = 0): Promise<Stateme
 test('what the journal holds is in the store, and each filter finds the same in both', async () => {
   const into = await freshStore();
   const directory = await scratch();
+  clock = Date.parse('2026-03-03T21:00:00Z');
   const journal = await journalIn(directory, { segmentBytes: 9000, now });
   await fill(journal, 40);
   await shipper(directory, into).pass();
@@ -322,7 +325,7 @@ test('a record the store cannot hold is left out, said so, and nothing behind it
   await journal.flush();
   const log = memoryLog();
   const ship = shipper(directory, into, { log, pollMs: 5 }).start();
-  await expect.poll(() => ship.state.behind === 0 && ship.state.shipped > 0).toBe(true);
+  await expect.poll(() => ship.state.behind === 0 && ship.state.shipped > 0, { timeout: 20_000 }).toBe(true);
   await ship.stop();
   const found = await all(into, { kind: 'statement' });
   expect(found.length).toBe(9);
@@ -334,6 +337,7 @@ test('a record the store cannot hold is left out, said so, and nothing behind it
 test('old days are dropped with their counts, and are not copied again', async () => {
   const into = await freshStore();
   const directory = await scratch();
+  clock = Date.parse('2026-03-03T21:00:00Z');
   const journal = await journalIn(directory, { now });
   await fill(journal, 40);
   await shipper(directory, into).pass();
