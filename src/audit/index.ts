@@ -19,6 +19,7 @@ export { type RenderOptions, renderJson, renderRecord } from './render.ts';
 export { type SearchOptions, searchJournal } from './search.ts';
 export type { StoredRecord } from './store/rows.ts';
 export { type FoundRecords, type RecordPage, recordById, searchRecords } from './store/search.ts';
+export { type ShipOptions, Shipper, type Shipping, type ShipState } from './store/ship.ts';
 export {
   type ColumnSummary,
   type Counted,

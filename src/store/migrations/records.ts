@@ -77,7 +77,8 @@ export const records: Migration = {
     -- Statements whose settlement has not come yet, with the time that finds their record.
     create table sallyport.records_open (
       record text collate "C" primary key,
-      time timestamptz not null
+      time timestamptz not null,
+      chain text not null
     );
 
     -- Names that filters with wildcards or parts of names are looked up in.
