@@ -14,9 +14,10 @@ import type {
   ShapedCopy,
 } from '../../protocols/gate.ts';
 import { isoTime, newRecordId } from '../audit/index.ts';
-import { planMask, redactionFor } from '../masking/index.ts';
+import { Findings, planMask, redactionFor } from '../masking/index.ts';
 import type { OutputMask, SessionPolicy, Verdict } from '../policy/index.ts';
-import { type ColumnName, columnPath, type ReadResult, type ReadStatement } from '../sql/index.ts';
+import { type ColumnName, columnPath, type ReadResult, type ReadStatement, type Source } from '../sql/index.ts';
+import { detectedIn } from './detection.ts';
 import { refusalOf } from './refusals.ts';
 import type { RecordedText, Session } from './session.ts';
 
@@ -57,6 +58,7 @@ export class StatementPlan implements Plan {
   #verdict: Allowed;
   #epoch: number;
   #runs = 0;
+  #latest: Run | undefined;
   #shared: Recorded | undefined;
 
   constructor(session: Session, allowed: AllowedStatement, origin: Origin) {
@@ -149,7 +151,8 @@ export class StatementPlan implements Plan {
   }
 
   #opened(record: RecordId): Opened {
-    return { kind: 'opened', execution: new Run(this.#session, this.#statement, record) };
+    this.#latest = new Run(this.#session, this.#statement, record);
+    return { kind: 'opened', execution: this.#latest };
   }
 
   #refuse(refusal: Refusal): MaybePromise<Opened> {
@@ -159,13 +162,13 @@ export class StatementPlan implements Plan {
       : { kind: 'refused', refusal: refused };
   }
 
-  shape(fields: readonly Field[]): Shaped {
-    const { reader, policy, maskKey } = this.#session.parts;
+  shape(fields: readonly Field[], execution?: Execution): Shaped {
+    const { reader, policy, maskKey, detection } = this.#session.parts;
     const held = policy();
     if (held.kind !== 'session') return { kind: 'refused', refusal: held };
-    if (!held.masksApply) return { kind: 'rows', masks: undefined };
+    if (!held.masksApply && detection === undefined) return { kind: 'rows', masks: undefined };
     const outputs = this.#statement.reading.outputs;
-    if (outputs === undefined || outputs.length !== fields.length) {
+    if (held.masksApply && outputs?.length !== fields.length) {
       return {
         kind: 'refused',
         refusal: {
@@ -176,30 +179,36 @@ export class StatementPlan implements Plan {
         },
       };
     }
-    let any = false;
+    const findings = this.#findings(execution);
     const masks = fields.map((field, index): FieldMask | undefined => {
       const chosen = enforced(this.#verdict.masks[index]) ?? this.#witness(field, held);
-      if (chosen === undefined) return undefined;
-      any = true;
+      if (chosen === undefined) {
+        const sources = outputs?.[index]?.sources ?? [];
+        return detection?.mask(field, [...sources, ...witnesses(field, this.#session)], reader, findings);
+      }
       return chosen.kind === 'mask' ? planMask(chosen.mask.spec, field, reader, maskKey) : redactionFor(field, reader);
     });
-    return { kind: 'rows', masks: any ? masks : undefined };
+    return { kind: 'rows', masks: masks.some((mask) => mask !== undefined) ? masks : undefined };
+  }
+
+  #findings(execution: Execution | undefined): Findings {
+    return (execution instanceof Run ? execution : this.#latest)?.findings ?? new Findings();
   }
 
   /** The second witness: what the server says the column is, whatever our lineage says. */
   #witness(field: Field, policy: SessionPolicy): OutputMask | undefined {
-    const column = witnessed(field, this.#session);
+    const [column] = witnesses(field, this.#session);
     const mask = column === undefined ? undefined : policy.maskFor(column);
     return column === undefined || mask === undefined || mask.observe ? undefined : { kind: 'mask', mask, column };
   }
 
-  shapeCopy(columns: number, binary: boolean): ShapedCopy {
-    const { reader, maskKey } = this.#session.parts;
+  shapeCopy(columns: number, binary: boolean, execution?: Execution): ShapedCopy {
+    const { reader, maskKey, detection } = this.#session.parts;
     const { outputs, copy } = this.#statement.reading;
     const chosen = this.#verdict.masks.map(enforced);
-    const any = chosen.some((mask) => mask !== undefined);
+    const findings = this.#findings(execution);
     if (copy === undefined || outputs?.length !== columns || (copy.format === 'binary') !== binary) {
-      if (!any && !this.#session.masks) return { kind: 'copy', masks: undefined, format: { kind: 'binary' } };
+      if (!this.#session.masks) return { kind: 'copy', masks: undefined, format: { kind: 'binary' } };
       return {
         kind: 'refused',
         refusal: {
@@ -211,8 +220,9 @@ export class StatementPlan implements Plan {
       };
     }
     const masks = chosen.map((mask, index): FieldMask | undefined => {
-      if (mask === undefined) return undefined;
-      const typeOid = (mask.kind === 'mask' ? reader.columnType(mask.column) : undefined) ?? 0;
+      const sources = outputs[index]?.sources ?? [];
+      const column = mask === undefined ? plainCopy(sources) : mask.kind === 'mask' ? mask.column : undefined;
+      const typeOid = (column === undefined ? undefined : reader.columnType(column)) ?? 0;
       const field: Field = {
         dialect: 'postgres',
         name: outputs[index]?.name ?? '',
@@ -222,13 +232,14 @@ export class StatementPlan implements Plan {
         typmod: -1,
         binary,
       };
+      if (mask === undefined) return detection?.mask(field, sources, reader, findings);
       return mask.kind === 'mask' && typeOid !== 0
         ? planMask(mask.mask.spec, field, reader, maskKey)
         : redactionFor(field, reader);
     });
     return {
       kind: 'copy',
-      masks: any ? masks : undefined,
+      masks: masks.some((mask) => mask !== undefined) ? masks : undefined,
       format:
         copy.format === 'binary'
           ? { kind: 'binary' }
@@ -249,6 +260,8 @@ export class StatementPlan implements Plan {
 /** One run between its two records. */
 class Run implements Execution {
   readonly record: RecordId;
+  /** What the second net has found in its rows. */
+  readonly findings = new Findings();
   readonly #session: Session;
   readonly #statement: ReadStatement;
   readonly #started = performance.now();
@@ -274,6 +287,7 @@ class Run implements Execution {
         rows: outcome.rows,
         bytes: outcome.bytes,
         ms: Math.round((performance.now() - this.#started) * 1000) / 1000,
+        ...detectedIn(this.findings),
       });
       if (written instanceof Promise) written.catch(() => undefined);
     } catch {
@@ -292,11 +306,19 @@ const unrecordable: Opened = {
   },
 };
 
-function witnessed(field: Field, session: Session): ColumnName | undefined {
+/** The column that the server names for a result column, or none. */
+function witnesses(field: Field, session: Session): readonly ColumnName[] {
   if (field.dialect === 'postgres') {
-    return field.tableOid === 0 ? undefined : session.parts.reader.column(field.tableOid, field.attnum);
+    const column = field.tableOid === 0 ? undefined : session.parts.reader.column(field.tableOid, field.attnum);
+    return column === undefined ? [] : [column];
   }
-  return field.orgName === '' ? undefined : { schema: field.schema, table: field.orgTable, column: field.orgName };
+  return field.orgName === '' ? [] : [{ schema: field.schema, table: field.orgTable, column: field.orgName }];
+}
+
+/** The column an output is a copy of, where there is only one. */
+function plainCopy(sources: readonly Source[]): ColumnName | undefined {
+  const [only] = sources;
+  return sources.length === 1 && only?.how === 'copied' ? only : undefined;
 }
 
 /** A mask in observe mode is recorded and not applied. */

@@ -15,6 +15,7 @@ import type { MaskKey } from '../masking/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
 import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
 import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
+import type { Detection } from './detection.ts';
 import { type AllowedStatement, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
@@ -31,6 +32,8 @@ export interface SessionParts {
   /** The roles the identity holds now; asked again for each text, since hours and grants pass. */
   readonly policy: () => SessionPolicy | Refusal;
   readonly maskKey: MaskKey;
+  /** Looks into the columns that no mask lists. */
+  readonly detection: Detection | undefined;
   readonly maxStatementBytes: number;
   readonly audit: AuditSink;
   /** Wall clock in ms. */
@@ -64,7 +67,7 @@ export class Session implements GateSession {
 
   get masks(): boolean {
     const policy = this.parts.policy();
-    return policy.kind === 'session' && policy.masksApply;
+    return policy.kind === 'session' && (policy.masksApply || this.parts.detection !== undefined);
   }
 
   judge(text: string, arrival: Arrival): MaybePromise<Judgement> {

@@ -5,6 +5,7 @@ import type { Config, TargetConfig } from '../config/index.ts';
 import { type MaskKey, maskKey } from '../masking/index.ts';
 import { compilePolicy, type TargetPolicy } from '../policy/index.ts';
 import { createPostgresReader, type SqlReader } from '../sql/index.ts';
+import { type Detection, detectionOf } from './detection.ts';
 import type { Log } from './log.ts';
 
 export class Target {
@@ -12,6 +13,7 @@ export class Target {
   readonly config: TargetConfig;
   readonly policy: TargetPolicy;
   readonly maskKey: MaskKey;
+  readonly detection: Detection | undefined;
   readonly #log: Log;
   #reader: Promise<SqlReader> | undefined;
   #sessions = 0;
@@ -22,6 +24,7 @@ export class Target {
     this.config = target;
     this.policy = compilePolicy(config, target.name);
     this.maskKey = maskKey(secret, target.name);
+    this.detection = detectionOf(target, config.mode, this.policy);
     this.#log = log;
   }
 

@@ -75,7 +75,9 @@ masks:
 `;
 
 /** Starts it all before the file's tests and ends it after them. */
-export function house(options: { policy?: string; extra?: string; schema?: readonly string[] } = {}): () => House {
+export function house(
+  options: { policy?: string; extra?: string; schema?: readonly string[]; target?: string } = {},
+): () => House {
   let open: House | undefined;
   const log: string[] = [];
   beforeAll(async () => {
@@ -97,6 +99,7 @@ targets:
     url: postgres://gateway@127.0.0.1:${server.port}/postgres
     password: { env: E2E_SHOP_PASSWORD }
     tls: disable
+${options.target ?? ''}
 ${options.policy ?? shopPolicy}
 ${options.extra ?? ''}
 `,
