@@ -1,6 +1,7 @@
 // An allowed statement on its way: its record is opened for each run, its rows are shaped, its outcome is settled.
 import type {
   Arrival,
+  BoundParameters,
   Execution,
   Field,
   FieldMask,
@@ -20,6 +21,7 @@ import { type ColumnName, columnPath, type ReadResult, type ReadStatement, type 
 import { detectedIn } from './detection.ts';
 import { refusalOf } from './refusals.ts';
 import type { RecordedText, Session } from './session.ts';
+import { keptParameters, parametersWrittenBack } from './write-back.ts';
 
 type Allowed = Extract<Verdict, { kind: 'allow' }>;
 
@@ -83,15 +85,22 @@ export class StatementPlan implements Plan {
     return this.#verdict.maxRows;
   }
 
-  open(): MaybePromise<Opened> {
+  open(parameters: BoundParameters | undefined): MaybePromise<Opened> {
     // Within one text the epoch moves by the text's own statements, which the reading has followed already.
-    if (this.#origin.arrival === 'simple' || this.#epoch === this.#session.parts.sql.epoch) return this.#rejudge();
+    if (this.#origin.arrival === 'simple' || this.#epoch === this.#session.parts.sql.epoch) {
+      return this.#rejudge(parameters);
+    }
     const read = this.#session.parts.sql.read(this.#origin.text);
-    return read instanceof Promise ? read.then((result) => this.#reread(result)) : this.#reread(read);
+    // Parameters are views of bytes that are gone by then; a copy is kept only where it will be looked at.
+    if (read instanceof Promise) {
+      const kept = parameters === undefined ? undefined : keptParameters(parameters);
+      return read.then((result) => this.#reread(result, kept));
+    }
+    return this.#reread(read, parameters);
   }
 
   /** Settings have changed since the text was read and the server will plan anew: take the new reading. */
-  #reread(result: ReadResult): MaybePromise<Opened> {
+  #reread(result: ReadResult, parameters: BoundParameters | undefined): MaybePromise<Opened> {
     const statement = result.kind === 'read' ? result.statements[this.#origin.index] : undefined;
     if (statement === undefined) {
       return this.#refuse({
@@ -104,13 +113,17 @@ export class StatementPlan implements Plan {
     }
     this.#statement = statement;
     this.#epoch = this.#session.parts.sql.epoch;
-    return this.#rejudge();
+    return this.#rejudge(parameters);
   }
 
-  #rejudge(): MaybePromise<Opened> {
+  #rejudge(parameters: BoundParameters | undefined): MaybePromise<Opened> {
     const verdict = this.#session.verdict(this.#statement.reading);
     if ('refusal' in verdict) return this.#refuse(verdict.refusal);
     if (verdict.kind !== 'allow') return this.#refuse(refusalOf(verdict));
+    if (this.#origin.arrival === 'extended') {
+      const refusal = this.#writtenBack(parameters);
+      if (refusal !== undefined) return this.#refuse(refusal);
+    }
     this.#verdict = verdict;
     const again = this.#runs++ > 0;
     const record = again ? newRecordId() : this.#record;
@@ -133,6 +146,16 @@ export class StatementPlan implements Plan {
     } catch {
       return unrecordable;
     }
+  }
+
+  #writtenBack(parameters: BoundParameters | undefined): Refusal | undefined {
+    const { reading } = this.#statement;
+    if (reading.stores.length === 0) return undefined;
+    const { reader, maskKey, policy } = this.#session.parts;
+    const held = policy();
+    return held.kind === 'session'
+      ? parametersWrittenBack(reading, { policy: held, reader, maskKey }, parameters)
+      : undefined;
   }
 
   /** What the records of all runs under one verdict share. The same reading under other masks is another verdict. */

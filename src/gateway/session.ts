@@ -19,6 +19,7 @@ import type { Detection } from './detection.ts';
 import { type AllowedStatement, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
+import { literalsWrittenBack } from './write-back.ts';
 
 export interface SessionParts {
   readonly id: SessionId;
@@ -135,6 +136,11 @@ export class Session implements GateSession {
 
   #judged(policy: SessionPolicy, reading: Reading): Judged {
     const verdict = judge(policy, reading, this.parts.reader);
+    if (verdict.kind !== 'deny') {
+      const { reader, maskKey } = this.parts;
+      const refusal = literalsWrittenBack(reading, { policy, reader, maskKey });
+      if (refusal !== undefined) return { refusal };
+    }
     const limited = verdict.kind === 'allow' && verdict.statementTimeoutMs !== undefined;
     return limited && reading.settings.some(({ name }) => name === 'statement_timeout')
       ? { refusal: timeoutIsFixed }
