@@ -38,6 +38,19 @@ program
   );
 
 program
+  .command('scan')
+  .description('samples a target and proposes masks for columns that none lists yet, as YAML')
+  .requiredOption(...configOption)
+  .requiredOption('--target <name>', 'the target')
+  .option('--rows <count>', 'rows looked at in each table', '1000')
+  .option('--json', 'print one JSON object')
+  .action(async (options: { config: string; target: string; rows: string; json?: boolean }) => {
+    const rows = Number(options.rows);
+    if (!Number.isSafeInteger(rows) || rows < 1) return fail('--rows: expected a whole number of 1 or more');
+    return (await import('./cli/scan.ts')).scan({ ...options, rows, json: options.json === true });
+  });
+
+program
   .command('token')
   .description('a token from the local issuer of the file, for development')
   .requiredOption(...configOption)
@@ -116,7 +129,6 @@ program
 for (const [name, why] of [
   ['approvals', 'held statements and approvals'],
   ['grants', 'time-limited grants'],
-  ['scan', 'scanning a database for columns to mask'],
 ] as const) {
   program
     .command(name, { hidden: true })

@@ -38,22 +38,27 @@ export class Target {
   }
 
   async #open(): Promise<SqlReader> {
-    const { host, port, database, user } = this.config;
     return createPostgresReader({
-      connect: {
-        host,
-        port,
-        database,
-        user,
-        password: this.config.password?.reveal(),
-        ssl: pgTls(this.tls(), host),
-        application_name: 'sallyport:catalog',
-        connectionTimeoutMillis: this.config.connectTimeoutMs,
-      },
+      connect: this.client('sallyport:catalog'),
       trustedFunctions: this.config.trustedFunctions,
       refreshIntervalMs: this.config.catalogRefreshMs,
       log: (message) => this.#log.info({ target: this.name }, message),
     });
+  }
+
+  /** A connection of the gateway's own to a Postgres target, in node-postgres' words. */
+  client(applicationName: string) {
+    const { host, port, database, user, password, connectTimeoutMs } = this.config;
+    return {
+      host,
+      port,
+      database,
+      user,
+      password: password?.reveal(),
+      ssl: pgTls(this.tls(), host),
+      application_name: applicationName,
+      connectionTimeoutMillis: connectTimeoutMs,
+    };
   }
 
   tls(): UpstreamTls {
