@@ -151,10 +151,13 @@ export interface Plan {
    * `refused` means that this run must not be sent.
    */
   open(parameters: BoundParameters | undefined): MaybePromise<Opened>;
-  /** What to do with the rows of a result the server described. Called once for each RowDescription, not for each row. */
-  shape(fields: readonly Field[]): Shaped;
+  /**
+   * What to do with the rows of a result the server described. Called once for each RowDescription, not for each row. What the masks find
+   * is counted for `execution`; left out: for the run opened last.
+   */
+  shape(fields: readonly Field[], execution?: Execution): Shaped;
   /** What to do with COPY ... TO STDOUT data of this statement. `columns` and `binary` are as in CopyOutResponse. */
-  shapeCopy(columns: number, binary: boolean): ShapedCopy;
+  shapeCopy(columns: number, binary: boolean, execution?: Execution): ShapedCopy;
   /** Server error and notice texts of this statement may carry masked values: forward only severity, SQLSTATE and position. */
   readonly withholdsErrors: boolean;
   /** The next statement may read differently once this one has run: finish it before the next is judged. */

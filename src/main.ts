@@ -39,6 +39,19 @@ program
   );
 
 program
+  .command('scan')
+  .description('samples a target and proposes masks for columns that none lists yet, as YAML')
+  .requiredOption(...configOption)
+  .requiredOption('--target <name>', 'the target')
+  .option('--rows <count>', 'rows looked at in each table', '1000')
+  .option('--json', 'print one JSON object')
+  .action(async (options: { config: string; target: string; rows: string; json?: boolean }) => {
+    const rows = Number(options.rows);
+    if (!Number.isSafeInteger(rows) || rows < 1) return fail('--rows: expected a whole number of 1 or more');
+    return (await import('./cli/scan.ts')).scan({ ...options, rows, json: options.json === true });
+  });
+
+program
   .command('token')
   .description('a token from the local issuer of the file, for development')
   .requiredOption(...configOption)
@@ -260,14 +273,6 @@ program
   .description('the whole product on an embedded PostgreSQL, with a scripted agent')
   .option('--once', 'end after the script, with 0 if every step happened')
   .action(async (options: { once?: boolean }) => (await import('./cli/demo.ts')).demo(options.once === true));
-
-for (const [name, why] of [['scan', 'scanning a database for columns to mask']] as const) {
-  program
-    .command(name, { hidden: true })
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => fail(`sallyport ${name}: not available yet (${why})`));
-}
 
 function withFilters(command: Command): Command {
   return command

@@ -140,7 +140,7 @@ export class Results {
       this.cut(run, errorFields('XX000', 'sallyport: a result that no plan covers'));
       return;
     }
-    const shaped = run.plan.shape(fields);
+    const shaped = run.plan.shape(fields, run.execution);
     if (shaped.kind === 'refused') this.cut(run, refusalFields(shaped.refusal));
     else if (shaped.masks?.some((mask) => mask !== undefined)) run.masker = new RowMasker(shaped.masks, this.room);
     else run.masker = null;
@@ -213,7 +213,7 @@ export class Results {
       if (run.plan === undefined) this.cut(run, errorFields('XX000', 'sallyport: copy data that no plan covers'));
       else {
         const { binary, columns } = decodeCopyResponse(bytes, start, end);
-        const shaped = run.plan.shapeCopy(columns, binary);
+        const shaped = run.plan.shapeCopy(columns, binary, run.execution);
         if (shaped.kind === 'refused') this.cut(run, refusalFields(shaped.refusal));
         else if (shaped.masks?.some((mask) => mask !== undefined)) {
           masker = copyMasker(shaped.masks, shaped.format, this.maxFrameBytes);

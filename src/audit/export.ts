@@ -50,6 +50,7 @@ const COLUMNS = [
   'details',
   'worker',
   'seq',
+  'detected',
 ] as const;
 
 function csvRow(record: Merged): string {

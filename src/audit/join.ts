@@ -12,6 +12,7 @@ export type MergedStatement = StatementRecord & {
   readonly rows?: number;
   readonly bytes?: number;
   readonly ms?: number;
+  readonly detected?: SettledRecord['detected'];
 };
 
 export type MergedEvent = EventRecord & { readonly worker: string; readonly seq: number };
@@ -54,8 +55,9 @@ export function joiner(wanted: (statement: StatementRecord) => boolean = () => t
           const found = open.get(record.record);
           if (found === undefined) return [];
           open.delete(record.record);
-          const { outcome, sqlstate, tag, rows, bytes, ms } = record;
-          return [{ ...found.statement, outcome, sqlstate, tag, rows, bytes, ms }];
+          const { outcome, sqlstate, tag, rows, bytes, ms, detected } = record;
+          const how = { outcome, sqlstate, tag, rows, bytes, ms, ...(detected === undefined ? {} : { detected }) };
+          return [{ ...found.statement, ...how }];
         }
         case 'gateway': {
           const event: Merged = { ...record, worker, seq };

@@ -85,6 +85,7 @@ function statementEvent(record: MergedStatement): object {
       masked: record.masked,
       ...given('outcome', record.outcome),
       ...given('rows', record.rows),
+      ...given('detected', record.detected),
       imitates_tag: record.imitatesTag,
     },
   };

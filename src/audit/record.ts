@@ -45,6 +45,8 @@ export interface SettledRecord {
   readonly rows: number;
   readonly bytes: number;
   readonly ms: number;
+  /** How many values each detector has found something in, in columns without a mask. Left out where nothing was found. */
+  readonly detected?: Readonly<Record<string, number>>;
 }
 
 /** Logins, refused logins, ends, kills, issued credentials, approvals, configuration reloads. */

@@ -52,6 +52,8 @@ function ending(record: MergedStatement): string[] {
     parts.push(inert(`${record.outcome}${record.sqlstate ? ` ${record.sqlstate}` : ''}`));
   parts.push(`${record.rows ?? 0} ${record.rows === 1 ? 'row' : 'rows'}`, duration(record.ms ?? 0));
   if (record.masked.length > 0) parts.push(`masked=${record.masked.length}`);
+  const detected = Object.entries(record.detected ?? {}).map(([name, count]) => `${name}:${count}`);
+  if (detected.length > 0) parts.push(inert(shorten(`detected=${detected.join(',')}`, 80)));
   return parts;
 }
 

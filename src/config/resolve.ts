@@ -1,6 +1,6 @@
 // From the file as written to the configuration as used: paths made absolute, names turned, secrets wrapped, all of it frozen.
 import { join, resolve } from 'node:path';
-import type { MaskSpec } from '../masking/spec.ts';
+import { detectors, type MaskSpec } from '../masking/spec.ts';
 import type { Approvers } from '../policy/types.ts';
 import { localIssuerName } from './references.ts';
 import type { FileContent } from './schema.ts';
@@ -158,7 +158,7 @@ function resolveTarget(name: string, target: FileContent['targets'][string], pat
       Object.entries(target.settings).map(([key, value]) => [key.toLowerCase(), settingText(value)] as const),
     ),
     catalogRefreshMs: target['catalog-refresh'],
-    detectors: target.detectors && { action: target.detectors.action, kinds: target.detectors.kinds ?? [] },
+    detectors: target.detectors && { action: target.detectors.action, kinds: target.detectors.kinds ?? detectors },
     costGuard: guard && { rows: guard.rows, cost: guard.cost, verdict: guard.then },
   };
 }

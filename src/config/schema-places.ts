@@ -1,5 +1,6 @@
 // The file's schema, the part that connects: listeners, issuers and targets.
 import { z } from 'zod';
+import { detectors } from '../masking/spec.ts';
 import {
   address,
   choice,
@@ -171,7 +172,11 @@ export const target = z.strictObject(
     detectors: z
       .strictObject({
         action: choice('report', 'mask').describe('Count findings, or mask them.'),
-        kinds: someNames('detector').optional().describe('Which kinds. Default: all.'),
+        kinds: z
+          .array(choice(...detectors), { error: 'expected a list of detectors' })
+          .min(1, 'expected at least one detector')
+          .optional()
+          .describe('Which kinds. Default: all.'),
       })
       .optional()
       .describe('Finds sensitive values by their content in columns that no mask lists.'),

@@ -1,7 +1,7 @@
 // The configuration as the rest of the product sees it: frozen, defaults filled in, durations in milliseconds, sizes in
 // bytes, paths absolute, patterns and hours parsed. Secrets stay lazy.
 import type { Dialect } from '../../protocols/gate.ts';
-import type { MaskSpec } from '../masking/spec.ts';
+import type { Detector, MaskSpec } from '../masking/spec.ts';
 import type { Hours, NamePattern } from '../policy/index.ts';
 import type { Approvers } from '../policy/types.ts';
 import type { Verb, VerbClass } from '../sql/reading.ts';
@@ -128,7 +128,7 @@ export interface TargetConfig {
   /** Start-up parameters the gateway sets on every upstream session. */
   readonly settings: ReadonlyMap<string, string>;
   readonly catalogRefreshMs: number;
-  readonly detectors: { readonly action: 'report' | 'mask'; readonly kinds: readonly string[] } | undefined;
+  readonly detectors: { readonly action: 'report' | 'mask'; readonly kinds: readonly Detector[] } | undefined;
   readonly costGuard:
     | { readonly rows: number | undefined; readonly cost: number | undefined; readonly verdict: 'deny' | 'hold' }
     | undefined;

@@ -67,7 +67,7 @@ export function holdDesk(approvals: Approvals | undefined, target: Target): Hold
     approvals,
     estimate: async (explained) =>
       target.config.dialect === 'postgres'
-        ? explainPostgres(target.connect(), explained)
+        ? explainPostgres(target.client('sallyport:explain'), explained)
         : { kind: 'none', why: 'not asked of this target' },
   };
 }

@@ -145,6 +145,7 @@ async function enter(
     sql: reader.session(new Map()),
     policy,
     maskKey: target.maskKey,
+    detection: target.detection,
     secondReader: setup.config.secondReader === 'observe',
     maxStatementBytes: target.config.maxStatementBytes,
     audit: journal,

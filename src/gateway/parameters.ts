@@ -23,6 +23,23 @@ export function keepParameters(parameters: BoundParameters | undefined): readonl
   return kept;
 }
 
+/** A copy of parameters, for after the call that passed them. */
+export function copyOf(parameters: BoundParameters): BoundParameters {
+  const indexes = Array.from({ length: parameters.count }, (_value, index) => index);
+  const values = indexes.map((index) => {
+    const value = parameters.value(index);
+    return value === undefined ? undefined : Buffer.from(value);
+  });
+  const types = indexes.map((index) => parameters.type(index));
+  const binary = indexes.map((index) => parameters.binary(index));
+  return {
+    count: parameters.count,
+    type: (index) => types[index] ?? 0,
+    binary: (index) => binary[index] ?? false,
+    value: (index) => values[index],
+  };
+}
+
 const mostShown = 1000;
 
 /** As a person reads it. What is too long to be shown whole is named by its length and its hash, so that two can be told apart. */

@@ -15,12 +15,14 @@ import type {
   ShapedCopy,
 } from '../../protocols/gate.ts';
 import { isoTime, newRecordId } from '../audit/index.ts';
-import { planMask, redactionFor } from '../masking/index.ts';
+import { Findings, planMask, redactionFor } from '../masking/index.ts';
 import type { OutputMask, SessionPolicy, Verdict } from '../policy/index.ts';
-import { type ColumnName, columnPath, type ReadResult, type ReadStatement } from '../sql/index.ts';
+import { type ColumnName, columnPath, type ReadResult, type ReadStatement, type Source } from '../sql/index.ts';
+import { detectedIn } from './detection.ts';
 import { type Approved, type HoldVerdict, holdRun, isApproved } from './holds.ts';
-import { type KeptParameter, keepParameters } from './parameters.ts';
+import { copyOf, keepParameters } from './parameters.ts';
 import type { RecordedText, Session } from './session.ts';
+import { parametersWrittenBack } from './write-back.ts';
 
 type Allowed = Extract<Verdict, { kind: 'allow' }>;
 
@@ -33,8 +35,6 @@ export interface AllowedStatement {
   /** People have agreed to its run: its record is written. */
   readonly approved: Approved | undefined;
 }
-
-type Parameters = BoundParameters | readonly KeptParameter[] | undefined;
 
 /** What a plan's records repeat for each run. */
 interface Recorded {
@@ -65,6 +65,7 @@ export class StatementPlan implements Plan {
   #runs = 0;
   /** Used up by the first run. */
   #approved: Approved | undefined;
+  #latest: Run | undefined;
   #shared: Recorded | undefined;
 
   constructor(session: Session, allowed: AllowedStatement, origin: Origin) {
@@ -94,16 +95,22 @@ export class StatementPlan implements Plan {
     const approved = this.#approved;
     this.#approved = undefined;
     // Within one text the epoch moves by the text's own statements, which the reading has followed already.
-    if (this.#origin.arrival === 'simple' || this.#epoch === this.#session.parts.sql.epoch)
+    if (this.#origin.arrival === 'simple' || this.#epoch === this.#session.parts.sql.epoch) {
       return this.#rejudge(approved, parameters);
+    }
     const read = this.#session.parts.sql.read(this.#origin.text);
     if (!(read instanceof Promise)) return this.#reread(read, approved, parameters);
-    const kept = keepParameters(parameters);
+    // Parameters are views of bytes that are gone by then.
+    const kept = parameters === undefined ? undefined : copyOf(parameters);
     return read.then((result) => this.#reread(result, approved, kept));
   }
 
   /** Settings have changed since the text was read and the server will plan anew: take the new reading. */
-  #reread(result: ReadResult, approved: Approved | undefined, parameters: Parameters): MaybePromise<Opened> {
+  #reread(
+    result: ReadResult,
+    approved: Approved | undefined,
+    parameters: BoundParameters | undefined,
+  ): MaybePromise<Opened> {
     const statement = result.kind === 'read' ? result.statements[this.#origin.index] : undefined;
     if (statement === undefined) {
       return this.#refuse({
@@ -119,15 +126,20 @@ export class StatementPlan implements Plan {
     return this.#rejudge(approved, parameters);
   }
 
-  #rejudge(approved: Approved | undefined, parameters: Parameters): MaybePromise<Opened> {
+  #rejudge(approved: Approved | undefined, parameters: BoundParameters | undefined): MaybePromise<Opened> {
     const judged = this.#session.verdict(this.#statement.reading);
     if ('refusal' in judged) return this.#refuse(judged.refusal);
     if (judged.kind === 'deny') return this.#refuse(this.#session.denial(judged, this.#statement.reading));
-    if (judged.kind === 'hold') {
-      if (!isApproved(approved, judged, this.#statement)) return this.#hold(judged, parameters);
+    if (judged.kind === 'hold' && isApproved(approved, judged, this.#statement)) {
+      // Looked at when it was held, with the very parameters it runs with.
       this.#verdict = judged.after;
       return this.#opened(approved.record);
     }
+    if (this.#origin.arrival === 'extended') {
+      const refusal = this.#writtenBack(parameters);
+      if (refusal !== undefined) return this.#refuse(refusal);
+    }
+    if (judged.kind === 'hold') return this.#hold(judged, parameters);
     const verdict = judged;
     this.#verdict = verdict;
     const again = this.#runs++ > 0;
@@ -154,7 +166,9 @@ export class StatementPlan implements Plan {
   }
 
   /** Each run of a held statement is decided on with its own parameters. */
-  #hold(verdict: HoldVerdict, parameters: Parameters): Promise<Opened> {
+  #hold(verdict: HoldVerdict, parameters: BoundParameters | undefined): MaybePromise<Opened> {
+    // What is approved is what is shown, so what cannot be shown cannot be held.
+    if (this.#origin.arrival === 'extended' && parameters === undefined) return this.#refuse(tooLargeToHold(verdict));
     const { parts } = this.#session;
     const again = this.#runs++ > 0;
     const record = again ? newRecordId() : this.#record;
@@ -163,16 +177,27 @@ export class StatementPlan implements Plan {
       verdict,
       text: this.#text,
       whole: undefined,
-      parameters: parameters === undefined || 'count' in parameters ? keepParameters(parameters) : parameters,
+      parameters: keepParameters(parameters),
       masked: maskedColumns(verdict.after),
       record,
       prepared: again ? this.#record : undefined,
     };
     const { fingerprint } = this.#statement.reading;
+    const kept = parameters === undefined ? undefined : copyOf(parameters);
     return holdRun(this.#session, parts.holds, run, () => {
       this.#approved = { rule: verdict.rule, fingerprint, record };
-      return this.open(undefined);
+      return this.open(kept);
     });
+  }
+
+  #writtenBack(parameters: BoundParameters | undefined): Refusal | undefined {
+    const { reading } = this.#statement;
+    if (reading.stores.length === 0) return undefined;
+    const { reader, maskKey, policy } = this.#session.parts;
+    const held = policy();
+    return held.kind === 'session'
+      ? parametersWrittenBack(reading, { policy: held, reader, maskKey }, parameters)
+      : undefined;
   }
 
   /** What the records of all runs under one verdict share. The same reading under other masks is another verdict. */
@@ -191,7 +216,8 @@ export class StatementPlan implements Plan {
   }
 
   #opened(record: RecordId): Opened {
-    return { kind: 'opened', execution: new Run(this.#session, this.#statement, record) };
+    this.#latest = new Run(this.#session, this.#statement, record);
+    return { kind: 'opened', execution: this.#latest };
   }
 
   #refuse(refusal: Refusal): MaybePromise<Opened> {
@@ -201,13 +227,13 @@ export class StatementPlan implements Plan {
       : { kind: 'refused', refusal: refused };
   }
 
-  shape(fields: readonly Field[]): Shaped {
-    const { reader, policy, maskKey } = this.#session.parts;
+  shape(fields: readonly Field[], execution?: Execution): Shaped {
+    const { reader, policy, maskKey, detection } = this.#session.parts;
     const held = policy();
     if (held.kind !== 'session') return { kind: 'refused', refusal: held };
-    if (!held.masksApply) return { kind: 'rows', masks: undefined };
+    if (!held.masksApply && detection === undefined) return { kind: 'rows', masks: undefined };
     const outputs = this.#statement.reading.outputs;
-    if (outputs === undefined || outputs.length !== fields.length) {
+    if (held.masksApply && outputs?.length !== fields.length) {
       return {
         kind: 'refused',
         refusal: {
@@ -218,30 +244,36 @@ export class StatementPlan implements Plan {
         },
       };
     }
-    let any = false;
+    const findings = this.#findings(execution);
     const masks = fields.map((field, index): FieldMask | undefined => {
       const chosen = enforced(this.#verdict.masks[index]) ?? this.#witness(field, held);
-      if (chosen === undefined) return undefined;
-      any = true;
+      if (chosen === undefined) {
+        const sources = outputs?.[index]?.sources ?? [];
+        return detection?.mask(field, [...sources, ...witnesses(field, this.#session)], reader, findings);
+      }
       return chosen.kind === 'mask' ? planMask(chosen.mask.spec, field, reader, maskKey) : redactionFor(field, reader);
     });
-    return { kind: 'rows', masks: any ? masks : undefined };
+    return { kind: 'rows', masks: masks.some((mask) => mask !== undefined) ? masks : undefined };
+  }
+
+  #findings(execution: Execution | undefined): Findings {
+    return (execution instanceof Run ? execution : this.#latest)?.findings ?? new Findings();
   }
 
   /** The second witness: what the server says the column is, whatever our lineage says. */
   #witness(field: Field, policy: SessionPolicy): OutputMask | undefined {
-    const column = witnessed(field, this.#session);
+    const [column] = witnesses(field, this.#session);
     const mask = column === undefined ? undefined : policy.maskFor(column);
     return column === undefined || mask === undefined || mask.observe ? undefined : { kind: 'mask', mask, column };
   }
 
-  shapeCopy(columns: number, binary: boolean): ShapedCopy {
-    const { reader, maskKey } = this.#session.parts;
+  shapeCopy(columns: number, binary: boolean, execution?: Execution): ShapedCopy {
+    const { reader, maskKey, detection } = this.#session.parts;
     const { outputs, copy } = this.#statement.reading;
     const chosen = this.#verdict.masks.map(enforced);
-    const any = chosen.some((mask) => mask !== undefined);
+    const findings = this.#findings(execution);
     if (copy === undefined || outputs?.length !== columns || (copy.format === 'binary') !== binary) {
-      if (!any && !this.#session.masks) return { kind: 'copy', masks: undefined, format: { kind: 'binary' } };
+      if (!this.#session.masks) return { kind: 'copy', masks: undefined, format: { kind: 'binary' } };
       return {
         kind: 'refused',
         refusal: {
@@ -253,8 +285,9 @@ export class StatementPlan implements Plan {
       };
     }
     const masks = chosen.map((mask, index): FieldMask | undefined => {
-      if (mask === undefined) return undefined;
-      const typeOid = (mask.kind === 'mask' ? reader.columnType(mask.column) : undefined) ?? 0;
+      const sources = outputs[index]?.sources ?? [];
+      const column = mask === undefined ? plainCopy(sources) : mask.kind === 'mask' ? mask.column : undefined;
+      const typeOid = (column === undefined ? undefined : reader.columnType(column)) ?? 0;
       const field: Field = {
         dialect: 'postgres',
         name: outputs[index]?.name ?? '',
@@ -264,13 +297,14 @@ export class StatementPlan implements Plan {
         typmod: -1,
         binary,
       };
+      if (mask === undefined) return detection?.mask(field, sources, reader, findings);
       return mask.kind === 'mask' && typeOid !== 0
         ? planMask(mask.mask.spec, field, reader, maskKey)
         : redactionFor(field, reader);
     });
     return {
       kind: 'copy',
-      masks: any ? masks : undefined,
+      masks: masks.some((mask) => mask !== undefined) ? masks : undefined,
       format:
         copy.format === 'binary'
           ? { kind: 'binary' }
@@ -291,6 +325,8 @@ export class StatementPlan implements Plan {
 /** One run between its two records. */
 class Run implements Execution {
   readonly record: RecordId;
+  /** What the second net has found in its rows. */
+  readonly findings = new Findings();
   readonly #session: Session;
   readonly #statement: ReadStatement;
   readonly #started = performance.now();
@@ -316,12 +352,22 @@ class Run implements Execution {
         rows: outcome.rows,
         bytes: outcome.bytes,
         ms: Math.round((performance.now() - this.#started) * 1000) / 1000,
+        ...detectedIn(this.findings),
       });
       if (written instanceof Promise) written.catch(() => undefined);
     } catch {
       // The opening record stands; the journal reports its own failure, and the next statement is refused.
     }
   }
+}
+
+function tooLargeToHold({ rule }: HoldVerdict): Refusal {
+  return {
+    kind: 'limit',
+    rule,
+    message: `sallyport: denied by rule "${rule}": the parameters are too large to be shown to an approver`,
+    hint: 'Send the values in smaller parts.',
+  };
 }
 
 const unrecordable: Opened = {
@@ -334,11 +380,19 @@ const unrecordable: Opened = {
   },
 };
 
-function witnessed(field: Field, session: Session): ColumnName | undefined {
+/** The column that the server names for a result column, or none. */
+function witnesses(field: Field, session: Session): readonly ColumnName[] {
   if (field.dialect === 'postgres') {
-    return field.tableOid === 0 ? undefined : session.parts.reader.column(field.tableOid, field.attnum);
+    const column = field.tableOid === 0 ? undefined : session.parts.reader.column(field.tableOid, field.attnum);
+    return column === undefined ? [] : [column];
   }
-  return field.orgName === '' ? undefined : { schema: field.schema, table: field.orgTable, column: field.orgName };
+  return field.orgName === '' ? [] : [{ schema: field.schema, table: field.orgTable, column: field.orgName }];
+}
+
+/** The column an output is a copy of, where there is only one. */
+function plainCopy(sources: readonly Source[]): ColumnName | undefined {
+  const [only] = sources;
+  return sources.length === 1 && only?.how === 'copied' ? only : undefined;
 }
 
 /** A mask in observe mode is recorded and not applied. */

@@ -15,10 +15,12 @@ import type { MaskKey } from '../masking/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
 import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
 import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
+import type { Detection } from './detection.ts';
 import { type Approved, type HeldRun, type HoldDesk, holdText, isApproved } from './holds.ts';
 import { type AllowedStatement, maskedColumns, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
+import { literalsWrittenBack } from './write-back.ts';
 
 export interface SessionParts {
   readonly id: SessionId;
@@ -32,6 +34,8 @@ export interface SessionParts {
   /** The roles the identity holds now; asked again for each text, since hours and grants pass. */
   readonly policy: () => SessionPolicy | Refusal;
   readonly maskKey: MaskKey;
+  /** Looks into the columns that no mask lists. */
+  readonly detection: Detection | undefined;
   readonly maxStatementBytes: number;
   readonly audit: AuditSink;
   /** Wall clock in ms. */
@@ -71,7 +75,7 @@ export class Session implements GateSession {
 
   get masks(): boolean {
     const policy = this.parts.policy();
-    return policy.kind === 'session' && policy.masksApply;
+    return policy.kind === 'session' && (policy.masksApply || this.parts.detection !== undefined);
   }
 
   judge(text: string, arrival: Arrival): MaybePromise<Judgement> {
@@ -193,6 +197,11 @@ export class Session implements GateSession {
 
   #judged(policy: SessionPolicy, reading: Reading): Judged {
     const verdict = judge(policy, reading, this.parts.reader);
+    if (verdict.kind !== 'deny') {
+      const { reader, maskKey } = this.parts;
+      const refusal = literalsWrittenBack(reading, { policy, reader, maskKey });
+      if (refusal !== undefined) return { refusal };
+    }
     const ran = verdict.kind === 'hold' ? verdict.after : verdict;
     const limited = ran.kind === 'allow' && ran.statementTimeoutMs !== undefined;
     return limited && reading.settings.some(({ name }) => name === 'statement_timeout')

@@ -5,6 +5,7 @@ import type { Config, TargetConfig } from '../config/index.ts';
 import { type MaskKey, maskKey } from '../masking/index.ts';
 import { compilePolicy, type TargetPolicy } from '../policy/index.ts';
 import { createPostgresReader, type SqlReader } from '../sql/index.ts';
+import { type Detection, detectionOf } from './detection.ts';
 import type { Log } from './log.ts';
 
 export class Target {
@@ -12,6 +13,7 @@ export class Target {
   readonly config: TargetConfig;
   readonly policy: TargetPolicy;
   readonly maskKey: MaskKey;
+  readonly detection: Detection | undefined;
   readonly #log: Log;
   #reader: Promise<SqlReader> | undefined;
   #sessions = 0;
@@ -22,6 +24,7 @@ export class Target {
     this.config = target;
     this.policy = compilePolicy(config, target.name);
     this.maskKey = maskKey(secret, target.name);
+    this.detection = detectionOf(target, config.mode, this.policy);
     this.#log = log;
   }
 
@@ -36,24 +39,25 @@ export class Target {
 
   async #open(): Promise<SqlReader> {
     return createPostgresReader({
-      connect: { ...this.connect(), application_name: 'sallyport:catalog' },
+      connect: this.client('sallyport:catalog'),
       trustedFunctions: this.config.trustedFunctions,
       refreshIntervalMs: this.config.catalogRefreshMs,
       log: (message) => this.#log.info({ target: this.name }, message),
     });
   }
 
-  /** For connections of the gateway's own. */
-  connect() {
-    const { host, port, database, user } = this.config;
+  /** A connection of the gateway's own to a Postgres target, in node-postgres' words. */
+  client(applicationName: string) {
+    const { host, port, database, user, password, connectTimeoutMs } = this.config;
     return {
       host,
       port,
       database,
       user,
-      password: this.config.password?.reveal(),
+      password: password?.reveal(),
       ssl: pgTls(this.tls(), host),
-      connectionTimeoutMillis: this.config.connectTimeoutMs,
+      application_name: applicationName,
+      connectionTimeoutMillis: connectTimeoutMs,
     };
   }
 

@@ -2,12 +2,9 @@
 // address or a token; only such candidates are looked at closely, and only those become strings for the libraries of their formats.
 import { isValidIBAN } from 'ibantools';
 import { isValidPhoneNumber } from 'libphonenumber-js/min';
+import { type Detector, detectors } from './spec.ts';
 
-export type Detector = 'card' | 'email' | 'iban' | 'phone' | 'ssn' | 'token' | 'private-key';
-
-/** All detectors; the place of each is its bit and its counter. */
-export const detectors: readonly Detector[] = ['card', 'email', 'iban', 'phone', 'ssn', 'token', 'private-key'];
-
+// The place of a detector in the list is its bit.
 const CARD = 1;
 const EMAIL = 2;
 const IBAN = 4;

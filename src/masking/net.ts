@@ -1,10 +1,10 @@
 // The second net on a result's columns: wraps what would pass unmasked, counts what the detectors find, and redacts it where asked to;
 // and proposes masks from what they found in a sample.
 import type { Field, FieldMask } from '../../protocols/gate.ts';
-import { type Detector, detectorBits, detectors, find } from './detect.ts';
+import { detectorBits, find } from './detect.ts';
 import { copyRun, plannedMask } from './mask.ts';
 import { formatOf, redactionFor, typeOf } from './plan.ts';
-import type { MaskSpec } from './spec.ts';
+import { type Detector, detectors, type MaskSpec } from './spec.ts';
 import type { TypeLookup } from './types-postgres.ts';
 import type { ValueType } from './valuetype.ts';
 

@@ -1,4 +1,5 @@
-// What a mask is, as the configuration names it: plain data shared by config, policy and the planners of this room.
+// What a mask is, and what the second net looks for, as the configuration names them: plain data shared by config, policy and the
+// planners of this room.
 
 export type MaskSpec =
   | { readonly kind: 'redact' }
@@ -11,3 +12,16 @@ export type MaskSpec =
   | { readonly kind: 'round'; readonly to: number }
   | { readonly kind: 'fake'; readonly of: 'name' | 'phone' | 'address' }
   | { readonly kind: 'paths'; readonly paths: readonly string[]; readonly inner: MaskSpec };
+
+export type Detector = 'card' | 'email' | 'iban' | 'phone' | 'ssn' | 'token' | 'private-key';
+
+/** All detectors. */
+export const detectors = [
+  'card',
+  'email',
+  'iban',
+  'phone',
+  'ssn',
+  'token',
+  'private-key',
+] as const satisfies readonly Detector[];

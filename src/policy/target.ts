@@ -15,6 +15,8 @@ export interface TargetPolicy {
    * is the same object, so that what is derived from it can be kept.
    */
   forIdentity(groups: readonly string[], granted: readonly string[], now: Date): SessionPolicy | NoRole;
+  /** Some mask of the file names the column, whether or not it applies to a session. */
+  listed(column: ColumnName): boolean;
   /** Enforced masks that fit none of the target's columns: a slip in the file, worth a warning. */
   masksWithoutColumn(columns: Iterable<ColumnName>): readonly string[];
 }
@@ -96,6 +98,7 @@ export function compilePolicy(config: Config, target: string): TargetPolicy {
       cache.set(key, session);
       return session;
     },
+    listed: (column) => findMask(masks, column) !== undefined,
     masksWithoutColumn(columns) {
       const open = new Set(masks.flatMap((mask) => mask.patterns));
       for (const { schema, table, column } of columns) {

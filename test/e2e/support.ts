@@ -80,6 +80,8 @@ export function house(
     policy?: string;
     extra?: string;
     schema?: readonly string[];
+    /** Further settings of the target. */
+    target?: string;
     /** Further addresses, e.g. `  console: 127.0.0.1:0`. */
     listen?: string;
     /** Further entries of `identity.issuers`, asked for when the house opens. */
@@ -114,6 +116,7 @@ targets:
     url: postgres://gateway@127.0.0.1:${server.port}/postgres
     password: { env: E2E_SHOP_PASSWORD }
     tls: disable
+${options.target ?? ''}
 ${options.policy ?? shopPolicy}
 ${options.extra ?? ''}
 `,

@@ -46,6 +46,7 @@ function sessionWith(append: () => void | Promise<void>, read: ReadResult): Sess
     sql,
     policy: () => noRole,
     maskKey: maskKey('a secret for tests only', 'shop'),
+    detection: undefined,
     maxStatementBytes: 100,
     secondReader: false,
     audit: { append },

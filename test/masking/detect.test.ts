@@ -1,8 +1,8 @@
 // The second net: what the detectors find, what they let pass, and what becomes of the values.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { detectorBits, detectors, find } from '../../src/masking/detect.ts';
-import { type Detector, detectingMask, Findings, proposeMask } from '../../src/masking/index.ts';
+import { detectorBits, find } from '../../src/masking/detect.ts';
+import { type Detector, detectingMask, detectors, Findings, proposeMask } from '../../src/masking/index.ts';
 import { apply, lookup, masked, postgresField, runs } from './support.ts';
 
 const all = detectorBits(detectors);

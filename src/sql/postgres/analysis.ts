@@ -1,5 +1,6 @@
 // What one reading collects while its tree is walked, and what it may look at.
 import type {
+  ColumnName,
   CopyOptions,
   Flow,
   Opaque,
@@ -60,7 +61,7 @@ export type Effect =
 
 /** A literal that is written into a column, by the byte offset at which it stands. */
 export interface StoredLiteral {
-  readonly column: Column;
+  readonly column: ColumnName;
   readonly text: string;
   readonly offset: number;
 }

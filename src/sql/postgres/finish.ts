@@ -127,7 +127,7 @@ function flowsOf(analysis: Analysis): Flow[] {
 
 function storesOf(analysis: Analysis): StoredValue[] {
   const literals = analysis.storedLiterals.map(
-    (entry): StoredValue => ({ column: columnName(entry.column), value: { kind: 'text', text: entry.text } }),
+    (entry): StoredValue => ({ column: entry.column, value: { kind: 'text', text: entry.text } }),
   );
   return literals.length === 0 ? analysis.stores : [...analysis.stores, ...literals];
 }

@@ -335,7 +335,7 @@ function instantiate(template: Template, text: string, shape: Shape): ReadResult
     const stores = reading.stores.filter((entry) => entry.value.kind !== 'text');
     template.stored.forEach((entry, at) => {
       const value: StoredValue['value'] = { kind: 'text', text: texts[at] ?? '' };
-      stores.push({ column: columnName(entry.column), value });
+      stores.push({ column: entry.column, value });
     });
     reading = Object.freeze({ ...reading, stores });
   }

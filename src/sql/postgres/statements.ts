@@ -22,6 +22,7 @@ import { lookup } from './from.ts';
 import { noRows, type QueryResult, query } from './queries.ts';
 import { Scope } from './scope.ts';
 import { setStatement } from './settings.ts';
+import { storeArguments } from './stores.ts';
 import { as, type Kind, kindOf, type Node, type VariableSetStmt } from './tree.ts';
 import { rowsOfUtility, utilities } from './utilities.ts';
 import { addChosen, derive, type Field, type How, rootless, type Value } from './value.ts';
@@ -245,7 +246,10 @@ function execute(analysis: Analysis, node: Node, scope: Scope | undefined): Quer
     });
     return undefined;
   }
-  return remembered(analysis, known);
+  const from = analysis.stores.length;
+  const result = remembered(analysis, known);
+  storeArguments(analysis, from, body?.params ?? []);
+  return result;
 }
 
 /** Reads the statement that PREPARE or DECLARE brings along, as if it ran now. */

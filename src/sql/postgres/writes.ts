@@ -4,11 +4,13 @@ import type { Analysis } from './analysis.ts';
 import type { Column, Relation } from './catalog.ts';
 import { condition } from './conditions.ts';
 import { evaluate } from './expressions.ts';
+import { columnName } from './finish.ts';
 import { fromItem, fromItems, item, lookup, relationFields } from './from.ts';
 import { noRows, type QueryResult, selectStatement, targets, withQueries } from './queries.ts';
 import { restricts } from './restricts.ts';
 import { applyRules, applyTriggers } from './rules.ts';
 import { fieldNamed, type Item, Scope } from './scope.ts';
+import { storeValue } from './stores.ts';
 import {
   as,
   type DeleteStmt,
@@ -81,24 +83,8 @@ function write(analysis: Analysis, target: Target, name: string, value: Value, n
   }
 }
 
-/** Literals and parameters that go into a column as they are, also through a cast. */
 function store(analysis: Analysis, column: Column, node: Node | undefined): void {
-  let at = node;
-  for (let cast = as(at, 'TypeCast'); cast !== undefined; cast = as(at, 'TypeCast')) at = cast.arg;
-  const where = { schema: column.table.schema, table: column.table.name, column: column.name };
-  const parameter = as(at, 'ParamRef');
-  if (parameter !== undefined) {
-    analysis.stores.push({ column: where, value: { kind: 'parameter', index: (parameter.number ?? 1) - 1 } });
-    return;
-  }
-  const literal = as(at, 'A_Const');
-  if (literal === undefined || literal.isnull === true) return;
-  const text =
-    literal.sval?.sval ??
-    literal.fval?.fval ??
-    literal.bsval?.bsval ??
-    (literal.ival === undefined ? undefined : String(literal.ival.ival ?? 0));
-  if (text !== undefined) analysis.storedLiterals.push({ column, text, offset: literal.location ?? 0 });
+  storeValue(analysis, columnName(column), node);
 }
 
 function insert(analysis: Analysis, body: InsertStmt, parent: Scope | undefined): QueryResult {
