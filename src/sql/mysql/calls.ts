@@ -47,7 +47,9 @@ export function callNamed(analysis: Analysis, tree: Tree, scope: Scope): Value {
     return routineCall(analysis, 'function', path, values, offset);
   }
   if (/^(nextval|lastval|setval)$/.test(name)) return sequenceCall(analysis, name, args, scope);
-  return native(analysis, name, args, scope, offset);
+  // The first argument is a unit, which the grammar takes for a column where it does not know the name of the function.
+  const plain = /^timestamp(diff|add)$/.test(name) ? args.slice(1) : args;
+  return native(analysis, name, plain, scope, offset);
 }
 
 /** Functions whose names are keywords. */
@@ -104,7 +106,8 @@ function native(
   const kind = resultKind(name, values);
   if (allConstant(values)) return changingFunctions.has(name) ? { ...rootless, kind } : constant(kind);
   if (passingFunctions.has(name)) return either(values);
-  if (jsonFunctions.has(name)) return jsonValue(analysis, values, offset);
+  if (jsonFunctions.has(name))
+    return jsonValue(analysis, values, offset, /^json_(unquote|value)$/.test(name) ? 'text' : 'json');
   if (comparingFunctions.has(name)) for (const value of values) analysis.use(value, 'range', offset);
   else if (numericFunctions.has(name) || namingFunctions.has(name))
     for (const value of values) converts(analysis, value, offset);
@@ -115,6 +118,7 @@ function native(
 
 function resultKind(name: string, values: readonly Value[]): ValueKind {
   if (passingFunctions.has(name) || comparingFunctions.has(name)) return either(values).kind;
+  if (/^json_(object|array|arrayagg|objectagg|quote)$/.test(name)) return 'json';
   if (textFunctions.has(name) || namingFunctions.has(name)) return 'text';
   if (numericFunctions.has(name) || measuringFunctions.has(name)) return 'number';
   return 'unknown';
@@ -126,13 +130,17 @@ function conditional(analysis: Analysis, args: readonly Tree[], scope: Scope): V
   return allConstant(values) && rows.size === 0 ? rootless : either(values, rows);
 }
 
-/** Something out of JSON: only a whole column is known to be JSON, anything else may fail to be. */
-export function jsonValue(analysis: Analysis, values: readonly Value[], offset: number | undefined): Value {
+/** Something out of JSON: a whole column, or what came out of JSON, is taken to be JSON; anything else may fail to be. */
+export function jsonValue(
+  analysis: Analysis,
+  values: readonly Value[],
+  offset: number | undefined,
+  kind: ValueKind = 'json',
+): Value {
   values.forEach((value, at) => {
-    if (at > 0 || (!value.pure && [...value.sources.values()].includes(copied)))
-      analysis.use(value, 'argument', offset);
+    if (at > 0 || (!value.pure && value.kind !== 'json')) analysis.use(value, 'argument', offset);
   });
-  return derive(values);
+  return derive(values, kind);
 }
 
 /** NEXTVAL(s), LASTVAL(s), SETVAL(s, n): the first argument names a sequence. */
@@ -168,7 +176,8 @@ export function aggregate(analysis: Analysis, tree: Tree, scope: Scope): Value {
     for (const value of values) analysis.use(value, 'min-max', offset);
     return derive(values, values[0]?.kind ?? 'unknown', rows);
   }
-  if (name === 'group_concat' || name.startsWith('json_')) return derive(values, 'text', rows);
+  if (name === 'group_concat' || name.startsWith('json_'))
+    return derive(values, name === 'group_concat' ? 'text' : 'json', rows);
   for (const value of values) converts(analysis, value, offset);
   return derive(values, 'number', rows);
 }

@@ -30,6 +30,11 @@ export function classify(analysis: Analysis, tokens: readonly Token[]): boolean 
   // A query inside could do anything.
   if (tokens.some((token) => /^(select|values|with)$/.test(word(token)) && !/^(grant|revoke)/.test(words)))
     return false;
+  if (word(tokens[0]) === 'help') {
+    analysis.verbs.add('show');
+    rowsOfServer(analysis);
+    return true;
+  }
   if (word(tokens[0]) === 'show') {
     if (tokens.some((token) => is(token, '('))) return false;
     analysis.verbs.add('show');

@@ -37,6 +37,11 @@ export function mend(analysis: Analysis, given: readonly Token[]): Mended {
   }
   const [first, second] = [word(tokens[0]), word(tokens[1])];
   if (first === 'execute' && second === 'immediate') return immediate(analysis, tokens);
+  if (first === 'prepare' && word(tokens[2]) === 'from' && tokens.slice(3).some((token) => token.kind !== 'string')) {
+    analysis.verbs.add('prepare');
+    refuseText(analysis);
+    return { kind: 'done' };
+  }
   if (mariadb && first === 'begin' && second === 'not') return plain([...tokens.slice(0, 1), ...tokens.slice(3)], true);
   if (mariadb && /^(if|case|loop|while|repeat|for)$/.test(first)) return plain(tokens, true);
   if (/^(create|alter|drop)$/.test(first) && tokens.slice(1, 5).some((token) => word(token) === 'sequence'))

@@ -222,6 +222,25 @@ const casts: Pass = (tokens) => {
   });
 };
 
+/** DATE '2024-01-01' is a value, where the grammar would as well take a column with an alias. */
+const temporalLiterals: Pass = (tokens) => {
+  if (/^(create|alter)$/.test(word(tokens[0]))) return tokens;
+  const out: Token[] = [];
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at];
+    const text = tokens[at + 1];
+    if (token === undefined) break;
+    if (!/^(date|time|timestamp)$/.test(word(token)) || text?.kind !== 'string' || is(tokens[at - 1], '.')) {
+      out.push(token);
+      continue;
+    }
+    out.push(wordLike(token, 'cast', true), operatorLike(token, '('), text);
+    out.push(wordLike(text, 'as'), wordLike(text, 'datetime'), operatorLike(text, ')'));
+    at++;
+  }
+  return out;
+};
+
 /** GROUP_CONCAT(x ORDER BY y LIMIT n): how many are put together. */
 const concatLimits: Pass = (tokens) => {
   const out: Token[] = [];
@@ -283,6 +302,7 @@ const passes: readonly (readonly [RegExp, Pass])[] = [
   [/^(system_time|portion)$/, periods],
   [/^(fetch|examined|wait|nowait|locked|offset)$/, limits],
   [/^(cast|convert)$/, casts],
+  [/^(date|time|timestamp)$/, temporalLiterals],
   [/^(group_concat|json_arrayagg)$/, concatLimits],
 ];
 

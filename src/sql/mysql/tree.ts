@@ -66,6 +66,10 @@ const notValues: ReadonlySet<string> = new Set([
   'QualifiedIdentifier',
   'SelectAlias',
   'TextString',
+  'TimeFunctionParameters',
+  'FractionalPrecision',
+  'WsNumCodepoints',
+  'WeightStringLevels',
 ]);
 
 export function isExpression(tree: Tree): boolean {
@@ -115,6 +119,8 @@ export function nameParts(tree: Tree | undefined): string[] {
 
 /** The text of a subtree as the server names a column by it; blanks between tokens count as one. */
 export function sourceText(tree: Tree | undefined): string {
+  const [first, ...more] = tokensOf(tree);
+  if (first?.kind === 'string' && more.length === 0) return first.text;
   let text = '';
   let end = -1;
   for (const token of tokensOf(tree)) {

@@ -19,7 +19,7 @@ export interface Value {
   readonly isNull: boolean;
 }
 
-export type ValueKind = 'text' | 'number' | 'any' | 'unknown';
+export type ValueKind = 'text' | 'number' | 'json' | 'any' | 'unknown';
 
 export interface Field {
   readonly name: string;
