@@ -233,7 +233,9 @@ export class StatementPlan implements Plan {
     if (held.kind !== 'session') return { kind: 'refused', refusal: held };
     if (!held.masksApply && detection === undefined) return { kind: 'rows', masks: undefined };
     const outputs = this.#statement.reading.outputs;
-    if (held.masksApply && outputs?.length !== fields.length) {
+    // The server decides how many columns there are, and each can hold what the reading says of the one.
+    const every = outputs?.length === 1 && outputs[0]?.everyColumn === true;
+    if (held.masksApply && !every && outputs?.length !== fields.length) {
       return {
         kind: 'refused',
         refusal: {
@@ -246,9 +248,10 @@ export class StatementPlan implements Plan {
     }
     const findings = this.#findings(execution);
     const masks = fields.map((field, index): FieldMask | undefined => {
-      const chosen = enforced(this.#verdict.masks[index]) ?? this.#witness(field, held);
+      const place = every ? 0 : index;
+      const chosen = enforced(this.#verdict.masks[place]) ?? this.#witness(field, held);
       if (chosen === undefined) {
-        const sources = outputs?.[index]?.sources ?? [];
+        const sources = outputs?.[place]?.sources ?? [];
         return detection?.mask(field, [...sources, ...witnesses(field, this.#session)], reader, findings);
       }
       return chosen.kind === 'mask' ? planMask(chosen.mask.spec, field, reader, maskKey) : redactionFor(field, reader);
