@@ -211,6 +211,8 @@ export class Commands {
     }
     const text = original.toString(encoding);
     return this.judging.judge(text, arrival, (allowed) => {
+      // An empty text is answered otherwise than one with a comment in it (our tag), and there is no statement to tag.
+      if (allowed.plans.length === 0) return then(allowed, [original], '');
       const parts = judgedBytes(original, text, allowed.text, encoding);
       if (parts === undefined) {
         this.refuse(notText);
@@ -278,9 +280,7 @@ export class Commands {
     if (bytes.length < 5) throw new MalformedPacket('no statement');
     const id = bytes.readUInt32LE(1);
     if (id !== latestStatement) return this.conversation.statements.get(id);
-    const { latest } = this.conversation;
-    if (latest !== undefined) bytes.writeUInt32LE(latest.id, 1);
-    return latest;
+    return this.conversation.latest;
   }
 
   private execute(payload: Payload): Step {
@@ -326,7 +326,8 @@ export class Commands {
     const statement = this.statement(payload.bytes);
     if (statement === undefined) return this.unknownStatement(payload.bytes, 'mysqld_stmt_fetch');
     const { cursor } = statement;
-    if (cursor === undefined) this.error(noCursor(statement.id));
+    // The server says that there is no cursor, in its own words.
+    if (cursor === undefined) this.send(payload, { kind: 'single', afterwards: undefined });
     else this.send(payload, { kind: 'fetch', statement, cursor });
     return undefined;
   }
@@ -437,7 +438,7 @@ const plainQuery = Buffer.from([command.QUERY]);
 /** COM_QUERY without attributes where the server expects their number: none, in one set. */
 const noAttributes = Buffer.from([command.QUERY, 0, 1]);
 
-const malformed = errPacket(errorCode.MALFORMED_PACKET, 'HY000', 'Malformed communication packet.');
+const malformed = errPacket(errorCode.MALFORMED_PACKET, 'HY000', 'Malformed communication packet');
 const unknownCommand = errPacket(errorCode.UNKNOWN_COMMAND, '08S01', 'Unknown command');
 const emptyQuery = errPacket(errorCode.EMPTY_QUERY, '42000', 'Query was empty');
 const severalStatements = errPacket(
@@ -448,10 +449,6 @@ const severalStatements = errPacket(
 
 function notCarriedOut(name: string): ErrPacket {
   return errPacket(errorCode.NOT_SUPPORTED, '42000', `sallyport: ${name} is not carried out through the gateway`);
-}
-
-function noCursor(id: number): ErrPacket {
-  return errPacket(errorCode.NO_CURSOR, 'HY000', `The statement (${id}) has no open cursor.`);
 }
 
 function tooLong(length: number, most: number): string {
