@@ -187,12 +187,14 @@ export class Commands {
     const original = bytes.subarray(head);
     return this.judgeText(original, 'simple', (allowed, parts, suffix) => {
       const several = allowed.plans.length > 1 && allowed.plans.some((plan) => plan.manyResults === true);
+      const untracks = mayUntrack(original.toString(conversation.encoding));
       return this.judging.openAll(allowed.plans, undefined, (runs) => {
         if (several) {
           for (const run of runs) run.skip();
           this.refuse(alone);
           return;
         }
+        conversation.untracked ||= untracks;
         this.sendText(whole, head, parts, { kind: 'results', runs, index: 0, statement: undefined, suffix });
       });
     });
@@ -256,7 +258,8 @@ export class Commands {
 
   private prepare(payload: Payload): Step {
     this.conversation.latest = undefined;
-    return this.judgeText(payload.bytes.subarray(1), 'extended', ({ plans }, parts, suffix) => {
+    const original = payload.bytes.subarray(1);
+    return this.judgeText(original, 'extended', ({ plans }, parts, suffix) => {
       const [plan] = plans;
       if (plan === undefined || plans.length > 1) {
         this.error(plan === undefined ? emptyQuery : severalStatements);
@@ -268,6 +271,7 @@ export class Commands {
         parameters: 0,
         types: undefined,
         long: new Set(),
+        untracks: mayUntrack(original.toString(this.conversation.encoding)),
         cursor: undefined,
       };
       this.sendText(payload, 1, parts, { kind: 'prepare', statement, suffix });
@@ -317,6 +321,7 @@ export class Commands {
     return this.judging.openAll([plan], bound.parameters, (runs: readonly Run[]) => {
       statement.types = bound.types === undefined ? undefined : Buffer.from(bound.types);
       statement.long.clear();
+      this.conversation.untracked ||= statement.untracks;
       send();
       this.responses.begin({ kind: 'results', runs, index: 0, statement, suffix: '' });
     });
@@ -446,6 +451,11 @@ const severalStatements = errPacket(
   '42000',
   'sallyport: a prepared statement is one statement, not several',
 );
+
+/** A text that sets session_track_system_variables must name it; when it has run the server may report that change no more. */
+function mayUntrack(text: string): boolean {
+  return /session_track/i.test(text);
+}
 
 function notCarriedOut(name: string): ErrPacket {
   return errPacket(errorCode.NOT_SUPPORTED, '42000', `sallyport: ${name} is not carried out through the gateway`);

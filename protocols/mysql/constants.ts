@@ -171,5 +171,4 @@ export const trackedVariables = [
   'collation_connection',
   'autocommit',
   'time_zone',
-  'session_track_system_variables',
 ] as const;
