@@ -185,9 +185,9 @@ export class Commands {
     }
     const whole = bytes === payload.bytes ? payload : { bytes, sequence: payload.sequence, framed: undefined };
     const original = bytes.subarray(head);
-    return this.judgeText(original, 'simple', (allowed, parts, suffix) => {
+    return this.judgeText(original, 'simple', (allowed, parts, suffix, text) => {
       const several = allowed.plans.length > 1 && allowed.plans.some((plan) => plan.manyResults === true);
-      const untracks = mayUntrack(original.toString(conversation.encoding));
+      const untracks = mayUntrack(text);
       return this.judging.openAll(allowed.plans, undefined, (runs) => {
         if (several) {
           for (const run of runs) run.skip();
@@ -203,7 +203,7 @@ export class Commands {
   private judgeText(
     original: Buffer,
     arrival: 'simple' | 'extended',
-    then: (allowed: Allowed, parts: readonly Buffer[], suffix: string) => Step,
+    then: (allowed: Allowed, parts: readonly Buffer[], suffix: string, text: string) => Step,
   ): Step {
     const { encoding } = this.conversation;
     const most = this.limits.maxStatementBytes;
@@ -214,13 +214,13 @@ export class Commands {
     const text = original.toString(encoding);
     return this.judging.judge(text, arrival, (allowed) => {
       // An empty text is answered otherwise than one with a comment in it (our tag), and there is no statement to tag.
-      if (allowed.plans.length === 0) return then(allowed, [original], '');
+      if (allowed.plans.length === 0) return then(allowed, [original], '', text);
       const parts = judgedBytes(original, text, allowed.text, encoding);
       if (parts === undefined) {
         this.refuse(notText);
         return undefined;
       }
-      return then(allowed, parts, allowed.text.startsWith(text) ? allowed.text.slice(text.length) : '');
+      return then(allowed, parts, allowed.text.startsWith(text) ? allowed.text.slice(text.length) : '', text);
     });
   }
 
@@ -258,8 +258,7 @@ export class Commands {
 
   private prepare(payload: Payload): Step {
     this.conversation.latest = undefined;
-    const original = payload.bytes.subarray(1);
-    return this.judgeText(original, 'extended', ({ plans }, parts, suffix) => {
+    return this.judgeText(payload.bytes.subarray(1), 'extended', ({ plans }, parts, suffix, text) => {
       const [plan] = plans;
       if (plan === undefined || plans.length > 1) {
         this.error(plan === undefined ? emptyQuery : severalStatements);
@@ -271,7 +270,7 @@ export class Commands {
         parameters: 0,
         types: undefined,
         long: new Set(),
-        untracks: mayUntrack(original.toString(this.conversation.encoding)),
+        untracks: mayUntrack(text),
         cursor: undefined,
       };
       this.sendText(payload, 1, parts, { kind: 'prepare', statement, suffix });
