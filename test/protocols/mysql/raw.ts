@@ -2,7 +2,12 @@
 import { connect, type Socket } from 'node:net';
 import { Writer } from '../../../protocols/mysql/bytes.ts';
 import { capability, command } from '../../../protocols/mysql/constants.ts';
-import { decodeGreeting, encodeHandshakeResponse, type Greeting } from '../../../protocols/mysql/handshake-messages.ts';
+import {
+  decodeAuthSwitchRequest,
+  decodeGreeting,
+  encodeHandshakeResponse,
+  type Greeting,
+} from '../../../protocols/mysql/handshake-messages.ts';
 import { decodeErr, type ErrPacket } from '../../../protocols/mysql/messages.ts';
 import { frame, packetHeader, payloadLength } from '../../../protocols/mysql/packets.ts';
 import { cachingSha2Response, nativeResponse } from '../../../protocols/mysql/scramble.ts';
@@ -32,6 +37,8 @@ export interface RawLogin {
   readonly capabilities?: number;
   readonly extended?: number;
   readonly charset?: number;
+  /** The method to begin with; left out: the server's. */
+  readonly plugin?: string;
 }
 
 export class RawClient {
@@ -80,7 +87,12 @@ export class RawClient {
     const client = await RawClient.connect(port);
     const greeting = decodeGreeting((await client.take()).payload);
     const password = login.password ?? 'token';
-    const ours = greeting.plugin === 'mysql_native_password' ? nativeResponse : cachingSha2Response;
+    const plugin = login.plugin ?? greeting.plugin;
+    const answers = (method: string, scramble: Buffer) => {
+      if (method === 'mysql_clear_password') return Buffer.from(`${password}\0`);
+      const hashed = method === 'mysql_native_password' ? nativeResponse : cachingSha2Response;
+      return hashed(password, scramble.subarray(0, 20));
+    };
     client.send(
       encodeHandshakeResponse({
         capabilities: plainCapabilities | (login.capabilities ?? 0),
@@ -88,9 +100,9 @@ export class RawClient {
         maxPacket: 0x1000000,
         charset: login.charset ?? 45,
         user: login.user ?? 'agent',
-        auth: ours(password, greeting.scramble.subarray(0, 20)),
+        auth: answers(plugin, greeting.scramble),
         database: login.database ?? 'crm',
-        plugin: greeting.plugin,
+        plugin,
         attributes: new Map(),
       }),
       1,
@@ -98,11 +110,11 @@ export class RawClient {
     for (;;) {
       const packet = await client.take();
       const [first, second] = packet.payload;
-      if (first === 0xfe && packet.payload.toString('latin1', 1).startsWith('mysql_native_password')) {
-        const scramble = packet.payload.subarray(packet.payload.indexOf(0) + 1);
-        client.send(nativeResponse(password, scramble.subarray(0, 20)), packet.sequence + 1);
+      if (first === 0xfe) {
+        const { plugin: method, data } = decodeAuthSwitchRequest(packet.payload);
+        client.send(answers(method, data), packet.sequence + 1);
       } else if (first === 1 && second === 4) client.send(Buffer.from(`${password}\0`), packet.sequence + 1);
-      else return { client, greeting, last: packet };
+      else if (first !== 1 || second !== 3) return { client, greeting, last: packet };
     }
   }
 
