@@ -95,6 +95,8 @@ function sorted(payload: Buffer): string {
   return `OK ${ok.status} ${ok.info.toString('latin1')} ${changes.sort().join(', ')}`;
 }
 
+const runs = Number(process.env.SALLYPORT_RUNS ?? 60);
+
 describe.runIf(haveMariadb)('the MySQL relay beside the server itself', () => {
   const tables = (database: string) => [
     `CREATE TABLE ${database}.items (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(400), small TINYINT, big BIGINT UNSIGNED, price DECIMAL(8,2), day DATE, moment DATETIME(3), data BLOB)`,
@@ -168,7 +170,7 @@ describe.runIf(haveMariadb)('the MySQL relay beside the server itself', () => {
     });
   }
 
-  test('random conversations have the same packets', async () => {
+  test('random conversations have the same packets', { timeout: 60_000 + runs * 1000 }, async () => {
     await fc.assert(
       fc.asyncProperty(
         flags,
@@ -194,7 +196,7 @@ describe.runIf(haveMariadb)('the MySQL relay beside the server itself', () => {
           expect(actual).toEqual(expected);
         },
       ),
-      { numRuns: Number(process.env.SALLYPORT_RUNS ?? 60) },
+      { numRuns: runs },
     );
     expect(gateway.errors).toEqual([]);
   });
