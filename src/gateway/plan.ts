@@ -165,7 +165,8 @@ export class StatementPlan implements Plan {
     if (held.kind !== 'session') return { kind: 'refused', refusal: held };
     if (!held.masksApply) return { kind: 'rows', masks: undefined };
     const outputs = this.#statement.reading.outputs;
-    if (outputs === undefined || outputs.length !== fields.length) {
+    const every = outputs?.length === 1 && outputs[0]?.everyColumn === true;
+    if (outputs === undefined || (!every && outputs.length !== fields.length)) {
       return {
         kind: 'refused',
         refusal: {
@@ -178,7 +179,7 @@ export class StatementPlan implements Plan {
     }
     let any = false;
     const masks = fields.map((field, index): FieldMask | undefined => {
-      const chosen = enforced(this.#verdict.masks[index]) ?? this.#witness(field, held);
+      const chosen = enforced(this.#verdict.masks[every ? 0 : index]) ?? this.#witness(field, held);
       if (chosen === undefined) return undefined;
       any = true;
       return chosen.kind === 'mask' ? planMask(chosen.mask.spec, field, reader, maskKey) : redactionFor(field, reader);

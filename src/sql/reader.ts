@@ -39,6 +39,8 @@ export interface SqlSession {
   /** One run of a statement is over: its effects on the session (SET, PREPARE, DECLARE, CREATE TEMP...) take hold if `ok`. */
   settled(statement: ReadStatement, ok: boolean): void;
   transaction(status: 'I' | 'T' | 'E'): void;
+  /** MySQL: the server has set the session back to what it was after the login; its settings are told by `parameter` next. */
+  reset?(): void;
   /** ParameterStatus or session tracking. A string says why the session can no longer be read safely. */
   parameter(name: string, value: string): string | undefined;
 }

@@ -102,6 +102,8 @@ export interface Output {
   readonly name: string;
   /** Every source column whose value this output can reveal; where uncertain, the larger set. */
   readonly sources: readonly Source[];
+  /** The server alone decides how many columns there are (SHOW, EXPLAIN, CALL): the only output stands for each of them. */
+  readonly everyColumn?: true;
 }
 
 /** How a column stands in a place where its value steers something other than an output. */

@@ -312,8 +312,14 @@ export type Parsed =
   | { readonly kind: 'tree'; readonly tree: Tree }
   | { readonly kind: 'error'; readonly near: Token | undefined };
 
+/** The body of a stored program or a block of statements; undefined where the grammar refuses it. */
+export function parseProgram(tokens: readonly Token[], dialect: Dialect): Tree | undefined {
+  const parsed = parse(tokens, dialect, 'program');
+  return parsed.kind === 'tree' ? parsed.tree : undefined;
+}
+
 /** Parses one statement (its tokens without the semicolon) by the grammar. */
-export function parse(tokens: readonly Token[], dialect: Dialect): Parsed {
+export function parse(tokens: readonly Token[], dialect: Dialect, what: 'statement' | 'program' = 'statement'): Parsed {
   const version = grammarVersion(dialect);
   const made: AntlrToken[] = tokens.map((token, tokenIndex) => ({
     type: tokenType(token, dialect, version),
@@ -350,7 +356,13 @@ export function parse(tokens: readonly Token[], dialect: Dialect): Parsed {
   for (const mode of [runtime.PredictionMode.SLL, runtime.PredictionMode.LL]) {
     parser._interp.predictionMode = mode;
     try {
-      return { kind: 'tree', tree: compact(parser.query()) };
+      if (what === 'statement') return { kind: 'tree', tree: compact(parser.query()) };
+      const tree = compact(parser.compoundStatement());
+      // The rule does not ask for the end of the text.
+      if (stream.index >= tokens.length) return { kind: 'tree', tree };
+      furthest = Math.max(furthest, stream.index);
+      stream.index = 0;
+      parser.reset();
     } catch (error) {
       if (error instanceof RangeError) break;
       furthest = Math.max(furthest, stream.index);

@@ -67,9 +67,9 @@ const operators3 = new Set(['<=>', '->>']);
 const operators2 = new Set(['<=', '>=', '<>', '!=', '<<', '>>', ':=', '&&', '||', '->', '@@']);
 const operators1 = new Set('<>=!+-*/%^~&|(),.;{}:@');
 
-/** Splits a text into tokens. Throws LexError where the server would refuse or the two could disagree. */
-export function lex(text: string, dialect: Dialect): Lexed {
-  return new Lexer(text, dialect).run();
+/** Splits a text into tokens, from an offset on. Throws LexError where the server would refuse or the two could disagree. */
+export function lex(text: string, dialect: Dialect, from = 0): Lexed {
+  return new Lexer(text, dialect, from).run();
 }
 
 class Lexer {
@@ -82,9 +82,10 @@ class Lexer {
   /** Offset of an open executable comment, or -1. */
   private inComment = -1;
 
-  constructor(text: string, dialect: Dialect) {
+  constructor(text: string, dialect: Dialect, from: number) {
     this.text = text;
     this.dialect = dialect;
+    this.at = from;
   }
 
   run(): Lexed {

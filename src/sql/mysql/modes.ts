@@ -113,6 +113,9 @@ export function readableCharset(name: string): boolean {
   return safeCharsets.has(name.toLowerCase());
 }
 
+/** Character sets a client may speak through the gateway, which turns texts into characters itself. */
+export const clientCharsets: ReadonlySet<string> = new Set(['utf8', 'utf8mb3', 'utf8mb4', 'latin1', 'ascii', 'binary']);
+
 /** What stands after an underscore as a charset introducer. */
 export const introducers: ReadonlySet<string> = new Set([
   ...safeCharsets,

@@ -106,9 +106,20 @@ export function words(tree: Tree | undefined): string {
     .join(' ');
 }
 
-/** A name as written, without its quotes: `a`, `a.b`, `a.b.c`. */
+/** A name as written, without its quotes: `a`, `a.b`, `a.b.c`; of a list in parentheses, its names. */
 export function nameParts(tree: Tree | undefined): string[] {
   return tokensOf(tree)
     .filter((token) => token.kind !== 'operator')
     .map((token) => token.text);
+}
+
+/** The text of a subtree as the server names a column by it; blanks between tokens count as one. */
+export function sourceText(tree: Tree | undefined): string {
+  let text = '';
+  let end = -1;
+  for (const token of tokensOf(tree)) {
+    text += end < 0 || end === token.start ? token.raw : ` ${token.raw}`;
+    end = token.end;
+  }
+  return text;
 }

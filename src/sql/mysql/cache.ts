@@ -1,0 +1,149 @@
+// Readings by text and by shape, bounded: what was used in the last two rounds of use is kept.
+import type { ReadResult } from '../reader.ts';
+import type { Reading, StoredValue } from '../reading.ts';
+import type { Analysis } from './analysis.ts';
+import { columnName } from './finish.ts';
+import type { Token } from './lexer.ts';
+import { type Read, sameChanges } from './read.ts';
+
+type ReadTexts = Extract<ReadResult, { kind: 'read' }>;
+
+/** The reading of a shape: shared as it is, or with the literals of each text put into what it stores. */
+interface Template {
+  readonly reading: Reading;
+  readonly barrier: boolean;
+  readonly stored: readonly { readonly column: StoredValue['column']; readonly literal: number }[];
+}
+
+/** Two generations: a lookup in the older one moves the entry to the newer; when that is full it becomes the older. */
+class Generations<V> {
+  private young = new Map<string, V>();
+  private old = new Map<string, V>();
+  private readonly capacity: number;
+  private readonly maxCharacters: number;
+  private characters = 0;
+
+  constructor(capacity: number, maxCharacters: number) {
+    this.capacity = capacity;
+    this.maxCharacters = maxCharacters;
+  }
+
+  get(key: string): V | undefined {
+    const found = this.young.get(key);
+    if (found !== undefined) return found;
+    const older = this.old.get(key);
+    if (older !== undefined) this.set(key, older);
+    return older;
+  }
+
+  set(key: string, value: V): void {
+    if (this.young.size >= this.capacity || this.characters > this.maxCharacters) {
+      this.old = this.young;
+      this.young = new Map();
+      this.characters = 0;
+    }
+    this.characters += key.length;
+    this.young.set(key, value);
+  }
+}
+
+/** A text that is one statement: its shape and its tokens. */
+export interface Single {
+  readonly key: string;
+  readonly tokens: readonly Token[];
+}
+
+export const maxCachedText = 32 * 1024;
+
+const isLiteral = (token: Token): boolean =>
+  token.kind === 'string' || token.kind === 'nchar' || token.kind === 'number';
+
+/** Where a text begins and ends, and the literals of its tokens. */
+export interface Literals {
+  readonly start: number;
+  readonly end: number;
+  text(index: number): string | undefined;
+}
+
+export function literalsOf(tokens: readonly Token[]): Literals {
+  const literals = tokens.filter(isLiteral);
+  return {
+    start: tokens[0]?.start ?? 0,
+    end: tokens[tokens.length - 1]?.end ?? 0,
+    text: (index) => literals[index]?.text,
+  };
+}
+
+/** Readings of texts in one setting of modes and database. */
+export class ReadingCache {
+  private readonly texts = new Generations<ReadTexts>(2_000, 4_000_000);
+  private readonly shapes = new Generations<Template>(4_000, 8_000_000);
+
+  text(text: string): ReadTexts | undefined {
+    return this.texts.get(text);
+  }
+
+  shape(key: string, literals: Literals): ReadTexts | undefined {
+    const template = this.shapes.get(key);
+    return template === undefined ? undefined : instantiate(template, literals);
+  }
+
+  /** Keeps a fresh reading where it may be shared. `single` is the shape of a text that is one statement. */
+  keep(text: string, single: Single | undefined, fresh: Read): void {
+    const { result, analyses } = fresh;
+    if (result.kind !== 'read' || analyses.some((analysis) => analysis.missed || analysis.stateful)) return;
+    const [analysis] = analyses;
+    const [statement] = result.statements;
+    const template =
+      single === undefined || analyses.length !== 1 || analysis === undefined || statement === undefined
+        ? undefined
+        : templateOf(analysis, statement.reading, statement.barrier, single.tokens);
+    if (template === undefined || single === undefined) this.texts.set(text, result);
+    else this.shapes.set(single.key, template);
+  }
+}
+
+function templateOf(
+  analysis: Analysis,
+  reading: Reading,
+  barrier: boolean,
+  tokens: readonly Token[],
+): Template | undefined {
+  const bounds = analysis.boundSensitive && (analysis.verbs.has('update') || analysis.verbs.has('delete'));
+  if (analysis.literalSensitive || bounds || reading.opaque.length > 0) return undefined;
+  const literals = tokens.filter(isLiteral);
+  const stored: { column: StoredValue['column']; literal: number }[] = [];
+  for (const fact of analysis.stores) {
+    if (fact.value.kind !== 'text') continue;
+    const literal = literals.findIndex((token) => token.start === fact.token.start);
+    if (literal < 0) return undefined;
+    stored.push({ column: columnName(fact.column), literal });
+  }
+  const unpositioned = reading.uses.map(({ position: _, ...rest }) => rest);
+  const shared: Reading = Object.freeze({
+    ...reading,
+    uses: unpositioned,
+    stores: reading.stores.filter((store) => store.value.kind !== 'text'),
+  });
+  sameChanges(shared, reading);
+  return { reading: shared, barrier, stored };
+}
+
+function instantiate(template: Template, literals: Literals): ReadTexts | undefined {
+  let { reading } = template;
+  if (template.stored.length > 0) {
+    const stores: StoredValue[] = [...reading.stores];
+    for (const { column, literal } of template.stored) {
+      const text = literals.text(literal);
+      if (text === undefined) return undefined;
+      stores.push({ column, value: { kind: 'text', text } });
+    }
+    const model = reading;
+    reading = Object.freeze({ ...model, stores });
+    sameChanges(reading, model);
+  }
+  return {
+    kind: 'read',
+    statements: [{ reading, start: literals.start, end: literals.end, barrier: template.barrier }],
+  };
+}
