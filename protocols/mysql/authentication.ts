@@ -6,7 +6,7 @@ import { errPacket, FatalError, refusalPacket } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { encodeAuthMoreData, encodeAuthSwitchRequest } from './handshake-messages.ts';
 import { rsaKey } from './rsa.ts';
-import { doubleSha1, nativeMatches, revealedPassword } from './scramble.ts';
+import { cachingSha2Matches, doubleSha1, nativeMatches, revealedPassword } from './scramble.ts';
 import { newScramble } from './startup.ts';
 
 /** The client's first move, from its handshake response or COM_CHANGE_USER. */
@@ -22,6 +22,7 @@ export interface FirstAnswer {
 
 /** caching_sha2_password: bytes that steer the exchange. */
 const requestPublicKey = 2;
+const fastAuthentication = Buffer.from([3]);
 const fullAuthentication = Buffer.from([4]);
 
 /** Asks for the proof of this challenge. Throws FatalError where it is not given. */
@@ -40,7 +41,7 @@ export async function authenticate(
       return { kind: 'token', token: password.toString('utf8') };
     }
     case 'mysql-native':
-      if (await nativeProof(exchange, challenge.doubleSha1, first)) return { kind: 'verified' };
+      if (await passwordProof(exchange, challenge, first)) return { kind: 'verified' };
       throw denied(first.user, true);
     default:
       throw new FatalError(refusalPacket(wrongDialect));
@@ -101,9 +102,20 @@ async function fullExchange(exchange: Exchange, scramble: Buffer, encrypted: boo
   return hidden === undefined ? Buffer.alloc(0) : Buffer.from(revealedPassword(hidden, scramble));
 }
 
-async function nativeProof(exchange: Exchange, stored: Buffer, first: FirstAnswer): Promise<boolean> {
+/** Proves a password whose hashes we have, by whatever method the client has begun with. */
+async function passwordProof(
+  exchange: Exchange,
+  { doubleSha1: stored, doubleSha256: stored256 }: Extract<Challenge, { kind: 'mysql-native' }>,
+  first: FirstAnswer,
+): Promise<boolean> {
   if (first.plugin === 'mysql_native_password' || (first.capabilities & capability.PLUGIN_AUTH) === 0) {
     return nativeMatches(first.auth, first.scramble, stored);
+  }
+  if (first.plugin === 'caching_sha2_password' && stored256 !== undefined) {
+    if (!cachingSha2Matches(first.auth, first.scramble, stored256)) return false;
+    // "fast_auth_success": the OK packet follows.
+    exchange.send(encodeAuthMoreData(fastAuthentication));
+    return true;
   }
   // Newer clients have no mysql_native_password any more; over TLS the password itself proves as much.
   if (first.plugin === 'mysql_clear_password' || (first.encrypted && first.plugin === 'caching_sha2_password')) {

@@ -185,14 +185,16 @@ export class Commands {
     }
     const whole = bytes === payload.bytes ? payload : { bytes, sequence: payload.sequence, framed: undefined };
     const original = bytes.subarray(head);
-    return this.judgeText(original, 'simple', (allowed, parts, suffix) => {
+    return this.judgeText(original, 'simple', (allowed, parts, suffix, text) => {
       const several = allowed.plans.length > 1 && allowed.plans.some((plan) => plan.manyResults === true);
+      const untracks = mayUntrack(text);
       return this.judging.openAll(allowed.plans, undefined, (runs) => {
         if (several) {
           for (const run of runs) run.skip();
           this.refuse(alone);
           return;
         }
+        conversation.untracked ||= untracks;
         this.sendText(whole, head, parts, { kind: 'results', runs, index: 0, statement: undefined, suffix });
       });
     });
@@ -201,7 +203,7 @@ export class Commands {
   private judgeText(
     original: Buffer,
     arrival: 'simple' | 'extended',
-    then: (allowed: Allowed, parts: readonly Buffer[], suffix: string) => Step,
+    then: (allowed: Allowed, parts: readonly Buffer[], suffix: string, text: string) => Step,
   ): Step {
     const { encoding } = this.conversation;
     const most = this.limits.maxStatementBytes;
@@ -211,12 +213,14 @@ export class Commands {
     }
     const text = original.toString(encoding);
     return this.judging.judge(text, arrival, (allowed) => {
+      // An empty text is answered otherwise than one with a comment in it (our tag), and there is no statement to tag.
+      if (allowed.plans.length === 0) return then(allowed, [original], '', text);
       const parts = judgedBytes(original, text, allowed.text, encoding);
       if (parts === undefined) {
         this.refuse(notText);
         return undefined;
       }
-      return then(allowed, parts, allowed.text.startsWith(text) ? allowed.text.slice(text.length) : '');
+      return then(allowed, parts, allowed.text.startsWith(text) ? allowed.text.slice(text.length) : '', text);
     });
   }
 
@@ -254,7 +258,7 @@ export class Commands {
 
   private prepare(payload: Payload): Step {
     this.conversation.latest = undefined;
-    return this.judgeText(payload.bytes.subarray(1), 'extended', ({ plans }, parts, suffix) => {
+    return this.judgeText(payload.bytes.subarray(1), 'extended', ({ plans }, parts, suffix, text) => {
       const [plan] = plans;
       if (plan === undefined || plans.length > 1) {
         this.error(plan === undefined ? emptyQuery : severalStatements);
@@ -266,6 +270,7 @@ export class Commands {
         parameters: 0,
         types: undefined,
         long: new Set(),
+        untracks: mayUntrack(text),
         cursor: undefined,
       };
       this.sendText(payload, 1, parts, { kind: 'prepare', statement, suffix });
@@ -278,9 +283,7 @@ export class Commands {
     if (bytes.length < 5) throw new MalformedPacket('no statement');
     const id = bytes.readUInt32LE(1);
     if (id !== latestStatement) return this.conversation.statements.get(id);
-    const { latest } = this.conversation;
-    if (latest !== undefined) bytes.writeUInt32LE(latest.id, 1);
-    return latest;
+    return this.conversation.latest;
   }
 
   private execute(payload: Payload): Step {
@@ -317,6 +320,7 @@ export class Commands {
     return this.judging.openAll([plan], bound.parameters, (runs: readonly Run[]) => {
       statement.types = bound.types === undefined ? undefined : Buffer.from(bound.types);
       statement.long.clear();
+      this.conversation.untracked ||= statement.untracks;
       send();
       this.responses.begin({ kind: 'results', runs, index: 0, statement, suffix: '' });
     });
@@ -326,7 +330,8 @@ export class Commands {
     const statement = this.statement(payload.bytes);
     if (statement === undefined) return this.unknownStatement(payload.bytes, 'mysqld_stmt_fetch');
     const { cursor } = statement;
-    if (cursor === undefined) this.error(noCursor(statement.id));
+    // The server says that there is no cursor, in its own words.
+    if (cursor === undefined) this.send(payload, { kind: 'single', afterwards: undefined });
     else this.send(payload, { kind: 'fetch', statement, cursor });
     return undefined;
   }
@@ -437,7 +442,7 @@ const plainQuery = Buffer.from([command.QUERY]);
 /** COM_QUERY without attributes where the server expects their number: none, in one set. */
 const noAttributes = Buffer.from([command.QUERY, 0, 1]);
 
-const malformed = errPacket(errorCode.MALFORMED_PACKET, 'HY000', 'Malformed communication packet.');
+const malformed = errPacket(errorCode.MALFORMED_PACKET, 'HY000', 'Malformed communication packet');
 const unknownCommand = errPacket(errorCode.UNKNOWN_COMMAND, '08S01', 'Unknown command');
 const emptyQuery = errPacket(errorCode.EMPTY_QUERY, '42000', 'Query was empty');
 const severalStatements = errPacket(
@@ -446,12 +451,13 @@ const severalStatements = errPacket(
   'sallyport: a prepared statement is one statement, not several',
 );
 
-function notCarriedOut(name: string): ErrPacket {
-  return errPacket(errorCode.NOT_SUPPORTED, '42000', `sallyport: ${name} is not carried out through the gateway`);
+/** A text that sets session_track_system_variables must name it; when it has run the server may report that change no more. */
+function mayUntrack(text: string): boolean {
+  return /session_track/i.test(text);
 }
 
-function noCursor(id: number): ErrPacket {
-  return errPacket(errorCode.NO_CURSOR, 'HY000', `The statement (${id}) has no open cursor.`);
+function notCarriedOut(name: string): ErrPacket {
+  return errPacket(errorCode.NOT_SUPPORTED, '42000', `sallyport: ${name} is not carried out through the gateway`);
 }
 
 function tooLong(length: number, most: number): string {

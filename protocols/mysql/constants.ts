@@ -158,7 +158,6 @@ export const errorCode = {
   INTERRUPTED: 1317,
   MALFORMED_PACKET: 1835,
   CONNECTION_KILLED: 1927,
-  NO_CURSOR: 1421,
   SERVER_GONE: 1080,
   CLIENT_TIMEOUT: 4031,
 } as const;
@@ -172,5 +171,4 @@ export const trackedVariables = [
   'collation_connection',
   'autocommit',
   'time_zone',
-  'session_track_system_variables',
 ] as const;

@@ -14,6 +14,8 @@ export interface Statement {
   types: Buffer | undefined;
   /** Parameters whose value has come by COM_STMT_SEND_LONG_DATA since the last execution. */
   readonly long: Set<number>;
+  /** It may turn off the server's reports of settings. */
+  readonly untracks: boolean;
   /** A run whose rows are still to be fetched. */
   cursor: Cursor | undefined;
 }
@@ -66,7 +68,7 @@ export class Conversation {
   sequence = 0;
   encoding: TextEncoding = 'utf8';
   inTransaction = false;
-  /** The server no longer reports what decides how statements are read: its settings must be asked for. */
+  /** The server may no longer report what decides how statements are read: when it has answered it must be asked. */
   untracked = false;
   /** The server has ended the session with an error of its own. */
   farewell = false;

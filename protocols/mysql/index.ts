@@ -18,7 +18,7 @@ import { badHandshake, greet } from './startup.ts';
 import { logIn } from './upstream.ts';
 
 export type { Logger } from './logger.ts';
-export { doubleSha1 } from './scramble.ts';
+export { doubleSha1, doubleSha256 } from './scramble.ts';
 
 export interface MysqlLimits extends RelayLimits {
   /** From the accepted connection to the admitted login. */

@@ -9,7 +9,11 @@ export type Step = Promise<void> | undefined;
 
 export type Allowed = Extract<Judgement, { kind: 'allow' }>;
 type Decided = Exclude<Judgement, { kind: 'hold' }>;
-type Settled = Exclude<Opened, { kind: 'hold' }>;
+
+interface Held<T> {
+  readonly decision: Promise<T>;
+  withdraw(): void;
+}
 
 export interface JudgingHost {
   /** A person must decide: listens for the client's leaving meanwhile. The result ends that. */
@@ -39,6 +43,17 @@ export class Judging {
     return this.held(judgement, (decided) => this.decided(decided, then));
   }
 
+  /** Waits for a person's decision on a text or on one run. The protocol has no way to tell the client of it. */
+  private held<T>(hold: Held<T>, then: (decided: T) => Step): Promise<void> {
+    const release = this.host.holding(() => hold.withdraw());
+    return this.later(
+      hold.decision.then((decided) => {
+        release();
+        return then(decided);
+      }),
+    );
+  }
+
   private decided(decided: Decided, then: (allowed: Allowed) => Step): Step {
     if (decided.kind === 'allow') return then(decided);
     this.host.refuse(decided.refusal);
@@ -56,33 +71,33 @@ export class Judging {
     for (let index = from; index < plans.length; index += 1) {
       const plan = plans[index] as Plan;
       const opened = plan.open(parameters);
-      const goOn = (ready: Settled): Step =>
-        this.opened(ready, plan, runs) ? this.openAll(plans, parameters, then, index + 1, runs) : undefined;
       if (isPromise(opened)) {
-        return this.later(opened.then((ready) => (ready.kind === 'hold' ? this.held(ready, goOn) : goOn(ready))));
+        return this.later(opened.then((ready) => this.openRest(ready, plans, parameters, then, index, runs)));
       }
-      if (opened.kind === 'hold') return this.held(opened, goOn);
+      if (opened.kind === 'hold') return this.openRest(opened, plans, parameters, then, index, runs);
       if (!this.opened(opened, plan, runs)) return undefined;
     }
     then(runs);
     return undefined;
   }
 
-  /** Waits for a person; the client may cancel or leave meanwhile. */
-  private held<T>(
-    hold: { readonly decision: Promise<T>; withdraw(): void },
-    then: (decided: T) => Step,
-  ): Promise<void> {
-    const release = this.host.holding(() => hold.withdraw());
-    return this.later(
-      hold.decision.then((decided) => {
-        release();
-        return then(decided);
-      }),
-    );
+  /** Goes on behind an opening that took its time. */
+  private openRest(
+    opened: Opened,
+    plans: readonly Plan[],
+    parameters: BoundParameters | undefined,
+    then: (runs: readonly Run[]) => void,
+    at: number,
+    runs: Run[],
+  ): Step {
+    if (opened.kind === 'hold') {
+      return this.held(opened, (ready) => this.openRest(ready, plans, parameters, then, at, runs));
+    }
+    if (!this.opened(opened, plans[at] as Plan, runs)) return undefined;
+    return this.openAll(plans, parameters, then, at + 1, runs);
   }
 
-  private opened(opened: Settled, plan: Plan, runs: Run[]): boolean {
+  private opened(opened: Exclude<Opened, { kind: 'hold' }>, plan: Plan, runs: Run[]): boolean {
     if (opened.kind === 'opened') {
       runs.push(new Run(plan, opened.execution));
       return true;

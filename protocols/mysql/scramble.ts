@@ -43,6 +43,18 @@ export function cachingSha2Response(password: string, challenge: Buffer): Buffer
   return xor(once, sha256(sha256(once), challenge));
 }
 
+/** Checks a fast response of caching_sha2_password against SHA256(SHA256(password)). */
+export function cachingSha2Matches(response: Buffer, challenge: Buffer, stored: Buffer): boolean {
+  if (response.length !== 32 || stored.length !== 32) return false;
+  const once = xor(response, sha256(stored, challenge));
+  return timingSafeEqual(sha256(once), stored);
+}
+
+/** What the gateway keeps of a password for caching_sha2_password. */
+export function doubleSha256(password: Uint8Array): Buffer {
+  return sha256(sha256(password));
+}
+
 /** A password as it is hidden inside RSA: closed by a NUL, xored with the challenge over and over. */
 export function hiddenPassword(password: Buffer, challenge: Buffer): Buffer {
   return xor(Buffer.concat([password, Buffer.from([0])]), challenge);

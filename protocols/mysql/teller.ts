@@ -2,7 +2,7 @@
 // errors without texts that may not leave; and what those packets say of the session is noted.
 import type { Refusal } from '../gate.ts';
 import { encodingOf } from './charset.ts';
-import { capability, errorCode, header, trackedVariables } from './constants.ts';
+import { capability, errorCode, header } from './constants.ts';
 import type { Conversation } from './conversation.ts';
 import { errPacket, FatalError, UpstreamProtocolError, withheld } from './errors.ts';
 import {
@@ -100,9 +100,6 @@ export class Teller {
       const encoding = encodingOf(value);
       if (encoding === undefined) throw unreadableCharset(value);
       conversation.encoding = encoding;
-    } else if (name === 'session_track_system_variables') {
-      const tracked = value.toLowerCase().split(',');
-      conversation.untracked = value !== '*' && trackedVariables.some((variable) => !tracked.includes(variable));
     }
     const refusal = conversation.session.parameter(name, value);
     if (refusal !== undefined) this.unreadable(refusal);
