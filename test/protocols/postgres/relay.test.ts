@@ -352,7 +352,7 @@ describe('limits', () => {
     expect(letters(extended)).toBe('12DDDEZ');
     expect(statusOf(extended)).toBe('E');
     await client.ask(say.query('rollback'));
-    const several = await client.ask(say.query('select 1; select * from generate_series(1, 10000000)'));
+    const several = await client.ask(say.query('select 1; select generate_series(1, 10000000)'));
     expect(letters(several)).toBe('TDCTDDDEZ');
     expect(rowsOf(await client.ask(say.query('select 7')))).toEqual([['7']]);
     await client.close();
