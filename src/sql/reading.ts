@@ -102,6 +102,8 @@ export interface Output {
   readonly name: string;
   /** Every source column whose value this output can reveal; where uncertain, the larger set. */
   readonly sources: readonly Source[];
+  /** Some of its values may be none of a source: constants, a series, other rows beside the column's own. */
+  readonly mixed?: boolean;
 }
 
 /** How a column stands in a place where its value steers something other than an output. */
@@ -110,6 +112,8 @@ export type UseKind =
   | 'equality'
   /** count(col), count(DISTINCT col). */
   | 'count'
+  /** Written to a column of a unique index: that it conflicts tells that the value is there. `constants` and `with` as for an equality. */
+  | 'unique'
   | 'range'
   | 'pattern'
   | 'order'
@@ -200,6 +204,8 @@ export interface Reading {
   readonly tables: readonly TableUse[];
   /** Columns read or written by name, for records and rules. */
   readonly columns: readonly ColumnName[];
+  /** Columns that views, rules and triggers read on their own: they are no use of the statement's, but its errors may quote them. */
+  readonly below?: readonly ColumnName[];
   /** Functions called, schema-qualified where resolved, lower case. */
   readonly functions: readonly string[];
   readonly unbounded: readonly UnboundedWrite[];

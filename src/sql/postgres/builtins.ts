@@ -91,27 +91,23 @@ export function effectOf(name: string): Effect | undefined {
 }
 
 /**
- * Functions that neither fail nor take their time depending on their arguments' values. A column that meets any other
- * function is an `argument`: whether the call fails, or how long it takes, would tell of its value.
+ * Functions that neither fail, nor give NULL, nor take their time depending on their arguments' values. A column that meets any
+ * other function is an `argument`: whether the call fails or gives NULL, or how long it takes, would tell of its value.
  */
 export const total: ReadonlySet<string> = new Set(
   `upper lower initcap length char_length character_length octet_length bit_length md5 sha224 sha256 sha384 sha512 reverse btrim ltrim rtrim trim concat
    concat_ws replace translate strpos position starts_with split_part left right lpad rpad substr substring overlay ascii quote_literal quote_ident
-   quote_nullable to_hex textcat string_to_array array_to_string regexp_replace regexp_count regexp_like regexp_substr regexp_instr regexp_match
-   format unistr casefold normalize
+   quote_nullable to_hex textcat string_to_array array_to_string regexp_replace regexp_count regexp_like regexp_instr    format unistr casefold normalize
    encode convert_to hashtext hashtextextended crc32 crc32c
    date_part extract age date_trunc to_char make_interval isfinite justify_days justify_hours justify_interval timezone now date
    abs ceil ceiling floor round trunc sign
    num_nulls num_nonnulls
    row_to_json to_json to_jsonb json_build_object json_build_array jsonb_build_object jsonb_build_array json_strip_nulls jsonb_strip_nulls
    jsonb_pretty json_typeof jsonb_typeof json_extract_path json_extract_path_text jsonb_extract_path jsonb_extract_path_text jsonb_set jsonb_set_lax jsonb_insert
-   jsonb_concat hstore jsonb_path_exists jsonb_path_query_first jsonb_path_query_array
-   array_append array_prepend array_cat array_length array_position array_positions array_remove array_replace array_upper array_lower array_ndims
-   cardinality array_to_json array_dims trim_array
+   jsonb_concat hstore    array_append array_prepend array_cat array_positions array_remove array_replace    cardinality array_to_json trim_array
    pg_typeof pg_column_size xmlelement
    count sum avg string_agg array_agg json_agg jsonb_agg json_object_agg jsonb_object_agg json_agg_strict jsonb_agg_strict bool_and bool_or every
-   any_value stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp regr_slope regr_intercept regr_count regr_r2
-   min max xmlagg bit_and bit_or bit_xor
+   any_value stddev stddev_pop stddev_samp variance var_pop var_samp covar_pop covar_samp    min max xmlagg bit_and bit_or bit_xor
    first_value last_value nth_value lag lead row_number rank dense_rank percent_rank cume_dist ntile
    mode percentile_cont percentile_disc
    text varchar bpchar name int8 float8 numeric
@@ -130,9 +126,7 @@ export const firstOnly: ReadonlySet<string> = new Set([
   'regexp_replace',
   'regexp_count',
   'regexp_like',
-  'regexp_substr',
   'regexp_instr',
-  'regexp_match',
   'lpad',
   'rpad',
   'encode',
@@ -143,9 +137,6 @@ export const firstOnly: ReadonlySet<string> = new Set([
   'nth_value',
   'round',
   'trunc',
-  'jsonb_path_exists',
-  'jsonb_path_query_first',
-  'jsonb_path_query_array',
   'digest',
   'lag',
   'lead',
@@ -161,6 +152,38 @@ export const lastOnly: ReadonlySet<string> = new Set([
 ]);
 /** Casts in the form of functions fail as casts do. */
 export const castLike: ReadonlySet<string> = new Set(['int8', 'float8', 'numeric', 'date']);
+
+/**
+ * Of these the first argument must be a document or an array as it is stored: whether they fail or find something follows from its
+ * structure, which a computed one is given by the value (`string_to_array(ssn, '912')`).
+ */
+export const storedOnly: ReadonlySet<string> = new Set([
+  'json_extract_path',
+  'json_extract_path_text',
+  'jsonb_extract_path',
+  'jsonb_extract_path_text',
+  'jsonb_set',
+  'jsonb_set_lax',
+  'jsonb_insert',
+  'array_append',
+  'array_prepend',
+  'array_cat',
+  'array_positions',
+  'array_remove',
+  'array_replace',
+  'trim_array',
+]);
+
+/** Stable functions whose value holds for a whole statement. Others, such as current_setting, may move from row to row. */
+export const steady: ReadonlySet<string> = new Set(
+  `now transaction_timestamp statement_timestamp current_user session_user current_schema current_database current_catalog
+   to_char to_date to_timestamp timezone date_trunc date_part extract age make_timestamptz timestamptz timestamp date time format concat
+   concat_ws quote_literal quote_nullable to_json to_jsonb json_build_object json_build_array jsonb_build_object jsonb_build_array
+   array_to_string row_to_json array_to_json to_tsvector to_tsquery plainto_tsquery phraseto_tsquery websearch_to_tsquery text
+   pg_typeof inet_client_addr version`
+    .trim()
+    .split(/\s+/),
+);
 
 /** Window and aggregate functions that hand out one of the values unchanged. */
 export const copying: ReadonlySet<string> = new Set([
