@@ -427,5 +427,5 @@ export function statementOf(choices: readonly number[]): string {
 }
 
 export const statements: fc.Arbitrary<string> = fc
-  .array(fc.nat(65_535), { minLength: 20, maxLength: 220, size: 'max' })
+  .array(fc.nat(65_535), { minLength: 60, maxLength: 260, size: 'max' })
   .map(statementOf);
