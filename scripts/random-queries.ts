@@ -1,11 +1,13 @@
 // `npm run random-queries [-- STATEMENTS]`: random statements (200,000 unless said) over the adversary's schema in two worlds that differ
-// in their masked values; exits 1 when one of them tells a value or the worlds apart. SALLYPORT_SEED repeats a run.
+// in their masked values; exits 1 when one of them tells a value or the worlds apart. SALLYPORT_SEED repeats a run, SALLYPORT_MINUTES
+// ends it early.
 import fc from 'fast-check';
 import { statements } from '../test/adversary/queries.ts';
 import { Worlds } from '../test/adversary/worlds.ts';
 
 const wanted = Number(process.argv[2] ?? 200_000);
 const seed = Number(process.env.SALLYPORT_SEED ?? Date.now() % 2 ** 31);
+const minutes = Number(process.env.SALLYPORT_MINUTES ?? 0);
 const counts = { ran: 0, refused: 0, invalid: 0, leaked: 0 };
 const rules = new Map<string, number>();
 const leaks: string[] = [];
@@ -19,14 +21,14 @@ try {
       if (answer.kind === 'refused') rules.set(answer.rule, (rules.get(answer.rule) ?? 0) + 1);
       if (answer.kind === 'leaked' && leaks.length < 20) leaks.push(`${sql}\n  ${answer.how}`);
     }),
-    { numRuns: wanted, seed },
+    { numRuns: wanted, seed, ...(minutes > 0 ? { interruptAfterTimeLimit: minutes * 60_000 } : {}) },
   );
 } finally {
   await worlds.close();
 }
 const judged = counts.ran + counts.refused + counts.leaked;
 console.log(
-  `${wanted} statements from seed ${seed} in ${Math.round((Date.now() - began) / 1000)} s: ${counts.ran} ran, ${counts.refused} refused ` +
+  `${judged + counts.invalid} statements from seed ${seed} in ${Math.round((Date.now() - began) / 1000)} s: ${counts.ran} ran, ${counts.refused} refused ` +
     `(${((100 * counts.refused) / Math.max(1, judged)).toFixed(1)} % of those the server takes or the gateway refuses), ` +
     `${counts.invalid} that the server refuses itself, ${counts.leaked} leaks`,
 );
