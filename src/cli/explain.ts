@@ -2,9 +2,9 @@
 import { loadMaskKey } from '../config/index.ts';
 import { createLog } from '../gateway/log.ts';
 import { Target } from '../gateway/target.ts';
-import { judge, type OutputMask, type Verdict } from '../policy/index.ts';
-import { columnPath, describeReading, type Reading } from '../sql/index.ts';
+import { findings, judge, type Verdict } from '../policy/index.ts';
 import { loadOrFail } from './config.ts';
+import { asJson, asText } from './explanation.ts';
 import { fail } from './output.ts';
 
 const exitCodes: Record<Verdict['kind'], number> = { allow: 0, hold: 3, deny: 4 };
@@ -43,9 +43,10 @@ export async function explain(
     if (held.kind === 'no-role')
       return report({ json: options.json, verdict: 'deny', rule: 'no-role', message: held.message });
     for (const { reading } of read.statements) {
-      const verdict = judge(held, reading);
+      const verdict = judge(held, reading, reader);
+      const explained = { text: sql, reading, verdict, findings: findings(held, reading) };
       process.exitCode = Math.max(Number(process.exitCode ?? 0), exitCodes[verdict.kind]);
-      process.stdout.write(options.json ? `${JSON.stringify(asJson(reading, verdict))}\n` : asText(reading, verdict));
+      process.stdout.write(options.json ? `${JSON.stringify(asJson(explained))}\n` : asText(explained));
     }
   } finally {
     await target.close();
@@ -57,53 +58,4 @@ function report(outcome: { json: boolean; verdict: 'deny'; rule: string; message
   const { json, ...rest } = outcome;
   process.exitCode = exitCodes.deny;
   process.stdout.write(json ? `${JSON.stringify(rest)}\n` : `deny by rule "${rest.rule}": ${rest.message}\n`);
-}
-
-function asJson(reading: Reading, verdict: Verdict) {
-  return {
-    verdict: verdict.kind,
-    rule: verdict.rule,
-    role: verdict.role,
-    ...(verdict.kind === 'allow' ? {} : { message: verdict.message, hint: verdict.hint }),
-    wouldBe: verdict.wouldBe,
-    masks:
-      verdict.kind === 'deny'
-        ? []
-        : (verdict.kind === 'hold' ? verdict.after : verdict).masks.map((mask, index) => ({
-            output: reading.outputs?.[index]?.name ?? '',
-            mask: maskName(mask),
-          })),
-    reading,
-  };
-}
-
-function asText(reading: Reading, verdict: Verdict): string {
-  const lines = [reading.summary, ...describeReading(reading).map((line) => `  ${line}`)];
-  if (verdict.kind !== 'deny') {
-    const { masks } = verdict.kind === 'hold' ? verdict.after : verdict;
-    masks.forEach((mask, index) => {
-      if (mask !== undefined)
-        lines.push(`  mask ${reading.outputs?.[index]?.name ?? `column ${index + 1}`}: ${maskName(mask)}`);
-    });
-  }
-  for (const { kind, rule, message } of verdict.wouldBe) lines.push(`  would be: ${kind} by "${rule}" (${message})`);
-  if (verdict.kind === 'allow')
-    lines.push(`allow by role "${verdict.role}"${verdict.rule === undefined ? '' : ` and rule "${verdict.rule}"`}`);
-  else lines.push(`${verdict.kind}: ${verdict.message}`, `  ${verdict.hint}`);
-  return `${lines.join('\n')}\n\n`;
-}
-
-function maskName(mask: OutputMask | undefined): string {
-  if (mask === undefined) return 'none';
-  if (mask.kind === 'redact') return `redacted whole, computed from ${mask.because.map(columnPath).join(', ')}`;
-  const { spec, observe } = mask.mask;
-  const detail =
-    'count' in spec
-      ? ` ${spec.count}`
-      : spec.kind === 'round'
-        ? ` ${spec.to}`
-        : spec.kind === 'fake'
-          ? ` ${spec.of}`
-          : '';
-  return `${spec.kind}${detail}${observe ? ' (observed only)' : ''}`;
 }

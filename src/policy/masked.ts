@@ -93,13 +93,16 @@ function useDecisions(session: SessionPolicy, reading: Reading, level: Level): r
     for (const [column, others] of sides(use)) {
       const mask = maskAt(session, column, level);
       if (mask === undefined || mask.predicates === 'allow' || use.how === 'count') continue;
+      if (use.how === 'unique' && (use.constants ?? 0) === 1) continue;
       if (mask.predicates === 'deny') {
         const hint = `Column ${column.column} is masked and may not stand in conditions here. Choose rows by another column.`;
         decisions.push(deny('masked-predicate', reading, `${shown(column)} ${places[use.how]}`, hint, use.position));
         continue;
       }
-      if (use.how === 'equality') {
+      if (use.how === 'equality' || use.how === 'unique') {
         const stranger = others.find((other) => {
+          // What a session makes for itself may hold any number of guesses.
+          if (other.schema === 'pg_temp') return true;
           const otherMask = maskThere(session, other, level);
           return otherMask === undefined || !sameSpec(otherMask.spec, mask.spec);
         });
@@ -119,7 +122,7 @@ function useDecisions(session: SessionPolicy, reading: Reading, level: Level): r
       const hint = `Column ${column.column} is masked: compare it whole with a constant or a parameter (${column.column} = $1), or count it; any other use would hand its values out piece by piece.`;
       decisions.push(deny('masked-predicate', reading, `${shown(column)} ${places[use.how]}`, hint, use.position));
     }
-    if (use.how === 'equality') {
+    if (use.how === 'equality' || use.how === 'unique') {
       const mask = maskAt(session, use.column, level);
       if (mask !== undefined && mask.predicates === 'equality') constants += use.constants ?? 0;
     }
@@ -140,6 +143,7 @@ function sides(use: ColumnUse): readonly (readonly [ColumnName, readonly ColumnN
 const places: Readonly<Record<UseKind, string>> = {
   equality: 'in a comparison',
   count: 'counted',
+  unique: 'written to a unique column',
   range: 'in a range',
   pattern: 'in a pattern',
   order: 'in an ordering',
@@ -214,7 +218,9 @@ function outputMask(session: SessionPolicy, output: Output, level: Level): Outpu
   const [first] = masked;
   if (first === undefined) return undefined;
   const { schema, table, column } = first.source;
-  if (masked.every(({ source, mask }) => source.how === 'copied' && sameSpec(mask.spec, first.mask.spec))) {
+  // A mask that gives the same for the same would show which constants beside the column are its values.
+  const shows = output.mixed === true && (first.mask.spec.kind === 'hash' || first.mask.spec.kind === 'fake');
+  if (!shows && masked.every(({ source, mask }) => source.how === 'copied' && sameSpec(mask.spec, first.mask.spec))) {
     return { kind: 'mask', mask: first.mask, column: { schema, table, column } };
   }
   if (level === 'observe')
@@ -250,6 +256,7 @@ export function touchesMasked(session: SessionPolicy, reading: Reading, facts: C
   if (!session.masksApply) return false;
   const masked = (column: ColumnName) => maskAt(session, column, 'enforce') !== undefined;
   if (reading.columns.some(masked) || touchedColumns(reading).some(masked)) return true;
+  if (reading.below?.some(masked) === true) return true;
   return reading.tables.some(
     (use) => use.access !== 'read' && session.mayHoldMasked(use, facts?.columns(use.schema, use.table)),
   );

@@ -104,6 +104,8 @@ export interface Output {
   readonly sources: readonly Source[];
   /** The server alone decides how many columns there are (SHOW, EXPLAIN, CALL): the only output stands for each of them. */
   readonly everyColumn?: true;
+  /** Some of its values may be none of a source: constants, a series, other rows beside the column's own. */
+  readonly mixed?: boolean;
 }
 
 /** How a column stands in a place where its value steers something other than an output. */
@@ -112,6 +114,8 @@ export type UseKind =
   | 'equality'
   /** count(col), count(DISTINCT col). */
   | 'count'
+  /** Written to a column of a unique index: that it conflicts tells that the value is there. `constants` and `with` as for an equality. */
+  | 'unique'
   | 'range'
   | 'pattern'
   | 'order'
@@ -202,6 +206,8 @@ export interface Reading {
   readonly tables: readonly TableUse[];
   /** Columns read or written by name, for records and rules. */
   readonly columns: readonly ColumnName[];
+  /** Columns that views, rules and triggers read on their own: they are no use of the statement's, but its errors may quote them. */
+  readonly below?: readonly ColumnName[];
   /** Functions called, schema-qualified where resolved, lower case. */
   readonly functions: readonly string[];
   readonly unbounded: readonly UnboundedWrite[];

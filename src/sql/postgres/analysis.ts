@@ -100,6 +100,12 @@ export class Analysis {
   sessionDependent = false;
   /** The session or the catalog differ afterwards. */
   barrier = false;
+  /** Some call may make a very large text. */
+  bulk = false;
+  /** How many concatenations of column values there are. */
+  joins = 0;
+  /** Columns that views, triggers and rules read on their own: errors of the statement may quote them. */
+  readonly below = new Set<Column>();
   /** Something was not found; a fresher catalog may know it. */
   missed = false;
   readonly missedNames: string[] = [];
@@ -172,6 +178,13 @@ export class Analysis {
     for (const fact of view.opaque) this.unreadable(fact.kind, fact.name, fact.why);
     for (const door of view.sideDoors) this.sideDoor(door.name, door.why);
     for (const verb of view.verbs) this.verbs.add(verb);
+    this.readBelow(view);
+  }
+
+  /** Takes over the columns that code of the database's owner reads. */
+  readBelow(other: Analysis): void {
+    for (const column of other.columns) this.below.add(column);
+    for (const column of other.below) this.below.add(column);
   }
 
   /** Takes over what another analysis found: a prepared statement behind EXECUTE, a function's body. */
@@ -179,6 +192,8 @@ export class Analysis {
     for (const verb of other.verbs) this.verbs.add(verb);
     for (const use of other.tables.values()) this.table(use, use.access, indirect ? false : use.direct);
     for (const column of other.columns) this.columns.add(column);
+    for (const column of other.below) this.below.add(column);
+    if (other.bulk) this.bulk = true;
     for (const name of other.functions) this.functions.add(name);
     this.unbounded.push(...other.unbounded);
     this.stores.push(...other.stores);

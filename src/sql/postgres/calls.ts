@@ -1,12 +1,13 @@
 // Function calls: the server's own by what is known of them, SQL and PL/pgSQL functions by their bodies, others as opaque.
 import type { Analysis } from './analysis.ts';
-import { castLike, copying, effectOf, firstOnly, lastOnly, total } from './builtins.ts';
+import { copying, effectOf, steady, total } from './builtins.ts';
 import type { Column, FunctionFact } from './catalog.ts';
 import { condition, pureExtensions } from './conditions.ts';
 import { allConstant, evaluate } from './expressions.ts';
 import { summaryOf } from './functions.ts';
 import type { Scope } from './scope.ts';
 import { callSetConfig } from './settings.ts';
+import { checkArguments } from './telling.ts';
 import { as, type FuncCall, type Node, names, type WindowDef } from './tree.ts';
 import { compositeFields, typeOids } from './types.ts';
 import {
@@ -18,7 +19,9 @@ import {
   type Field,
   fieldOf,
   type How,
+  isStored,
   manyConstants,
+  nullValue,
   rootlessOf,
   type Sources,
   type Value,
@@ -78,7 +81,8 @@ export function callFunction(
   const builtin = facts.filter(isBuiltin);
   if (builtin.length > 0) values.push(callBuiltin(analysis, call, name, builtin, args, scope, rows));
   const own = facts.filter((fact) => !isBuiltin(fact));
-  values.push(...applyFunctions(analysis, own, args, call.location));
+  const labels = given === undefined ? (call.args ?? []).map((arg) => as(arg, 'NamedArgExpr')?.name) : [];
+  values.push(...applyFunctions(analysis, own, args, call.location, labels));
   const [single] = values;
   if (values.length === 1 && single !== undefined && rows.size === 0) return single;
   return either(values, rows);
@@ -174,14 +178,33 @@ function callBuiltin(
           ? [args[0] ?? rootlessOf(0), args[2] ?? rootlessOf(0)]
           : args.slice(0, 1),
     );
-  const fixed = !returnsSet && facts.every((fact) => fact.volatility !== 'v' && fact.kind === 'f');
+  const fixed =
+    !returnsSet &&
+    facts.every(
+      (fact) => fact.kind === 'f' && (fact.volatility === 'i' || (fact.volatility === 's' && steady.has(name))),
+    );
   if (fixed && allConstant(args) && rows.size === 0) {
     const array = analysis.catalog.types.get(type)?.element ?? 0;
     return constant(type, array !== 0 || type === 0 ? manyConstants : 1);
   }
-  const value = derive(args, type);
+  const path = args[0] !== undefined && (storedPaths.has(name) ? isStored(args[0]) : isFixedDocument(name, args[0]));
+  const computed = derive(args, type);
+  const value = path ? { ...computed, part: true } : computed;
   const fields = outFields(analysis, facts, args, value);
   return fields === undefined ? value : { ...value, fields };
+}
+
+const storedPaths: ReadonlySet<string> = new Set([
+  'json_extract_path',
+  'json_extract_path_text',
+  'jsonb_extract_path',
+  'jsonb_extract_path_text',
+]);
+
+/** `to_jsonb(t)`: its keys are the columns, whatever is in them. */
+function isFixedDocument(name: string, row: Value): boolean {
+  if (name !== 'to_jsonb' && name !== 'to_json' && name !== 'row_to_json') return false;
+  return row.fields?.every((field) => isStored(field.value)) === true;
 }
 
 /** Columns of a function's row, each computed from all its arguments. Overloads that differ in them are told apart by type. */
@@ -234,26 +257,6 @@ function commonType(facts: readonly FunctionFact[], args: readonly Value[]): num
   return polymorphicArrays.has(type) ? 0 : type;
 }
 
-function checkArguments(
-  analysis: Analysis,
-  name: string,
-  facts: readonly FunctionFact[],
-  args: readonly Value[],
-  returnsSet: boolean,
-  call: FuncCall,
-): void {
-  args.forEach((arg, at) => {
-    if (arg.sources.size === 0) return;
-    const safe =
-      total.has(name) &&
-      !returnsSet &&
-      !(firstOnly.has(name) && at > 0) &&
-      !(lastOnly.has(name) && at === 0 && args.length > 1) &&
-      !(castLike.has(name) && facts.length > 0 && arg.type !== typeOids.timestamp && arg.type !== typeOids.timestamptz);
-    if (!safe) analysis.useValue(arg, 'argument', call.location);
-  });
-}
-
 function aggregate(analysis: Analysis, call: FuncCall, name: string, args: readonly Value[], type: number): Value {
   if (name === 'count') {
     const counted = new Map<Column, How>();
@@ -277,10 +280,12 @@ function aggregate(analysis: Analysis, call: FuncCall, name: string, args: reado
 export function applyFunctions(
   analysis: Analysis,
   facts: readonly FunctionFact[],
-  args: readonly Value[],
+  written: readonly Value[],
   offset: number | undefined,
+  labels: readonly (string | undefined)[] = [],
 ): Value[] {
   return facts.map((fact) => {
+    const args = inOrder(fact, written, labels);
     const name = `${fact.schema}.${fact.name}`;
     analysis.functions.add(name);
     if (fact.kind === 'a' || fact.kind === 'w') return aggregateOf(analysis, fact, args, offset);
@@ -297,6 +302,24 @@ export function applyFunctions(
     }
     return summaryOf(analysis, fact).apply(analysis, args, offset);
   });
+}
+
+/** Arguments in the order of the parameters: `f(b => 1, a => 2)` names them. */
+function inOrder(
+  fact: FunctionFact,
+  written: readonly Value[],
+  labels: readonly (string | undefined)[],
+): readonly Value[] {
+  if (!labels.some((label) => label !== undefined)) return written;
+  const ordered: Value[] = fact.argTypes.map(() => nullValue);
+  for (const [at, value] of written.entries()) {
+    const label = labels[at];
+    const place = label === undefined ? at : fact.argNames.indexOf(label);
+    // A name that this function has no parameter for: any of them may be meant.
+    if (place < 0) return fact.argTypes.map(() => derive(written));
+    ordered[place] = value;
+  }
+  return ordered;
 }
 
 function aggregateOf(

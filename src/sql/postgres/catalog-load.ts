@@ -24,7 +24,8 @@ const queries = {
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and ${notTemporary}`,
   columns: `
-    select a.attrelid, a.attname, a.attnum, a.atttypid, a.attnotnull, a.attgenerated <> ''
+    select a.attrelid, a.attname, a.attnum, a.atttypid, a.attnotnull, a.attgenerated <> '',
+      exists (select from pg_index i where i.indrelid = a.attrelid and (i.indisunique or i.indisexclusion) and a.attnum = any (i.indkey))
     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
     where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and ${notTemporary}
     order by a.attrelid, a.attnum`,
@@ -86,6 +87,7 @@ export const digestQuery = `
     (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_enum),
     (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_operator where oid >= 16384),
     (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_cast where oid >= 16384),
+    (select count(*) || ':' || coalesce(sum(indexrelid::bigint), 0) from pg_index where indrelid >= 16384 and (indisunique or indisexclusion)),
     (select coalesce(max(xmin::text::bigint), 0) || ':' || count(*) from pg_attribute where attnum > 0 and attrelid >= 16384
        and attrelid in (select c.oid from pg_class c where c.relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_(temp|toast)'))))`;
 
@@ -167,6 +169,7 @@ function addColumns(catalog: Catalog, rows: readonly Row[]): void {
       type: oid(row[3]),
       notNull: row[4] === true,
       generated: row[5] === true,
+      ...(row[6] === true ? { unique: true } : {}),
     };
     table.columns.push(column);
   }

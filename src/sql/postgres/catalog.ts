@@ -10,6 +10,8 @@ export interface Column {
   readonly notNull: boolean;
   /** An expression the server computes the column from, where it is generated. */
   readonly generated: boolean;
+  /** It is part of a unique index: writing a value tells whether it is there already. */
+  readonly unique?: boolean;
 }
 
 /** r table, p partitioned, v view, m materialized view, f foreign, S sequence, c composite type, i temporary or virtual. */

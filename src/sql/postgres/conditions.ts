@@ -6,6 +6,7 @@ import type { Column } from './catalog.ts';
 import { allConstant, evaluate } from './expressions.ts';
 import { query } from './queries.ts';
 import type { Scope } from './scope.ts';
+import { checkOperator } from './telling.ts';
 import { type A_Expr, as, kindOf, type Node, names } from './tree.ts';
 import { typeOids } from './types.ts';
 import {
@@ -16,6 +17,7 @@ import {
   either,
   type Field,
   type How,
+  isStored,
   manyConstants,
   rootless,
   rowValue,
@@ -45,46 +47,6 @@ const operators: ReadonlyMap<string, UseKind> = new Map([
   ['!~', 'pattern'],
   ['!~*', 'pattern'],
   ['^@', 'pattern'],
-]);
-
-/** Operators of the server that cannot fail on their right operand (and, all but these, on their left). */
-const failing: ReadonlySet<string> = new Set([
-  '/',
-  '%',
-  '^',
-  '|/',
-  '||/',
-  '!!',
-  '@@',
-  '<<',
-  '>>',
-  '~',
-  '~*',
-  '!~',
-  '!~*',
-  '~~',
-  '!~~',
-  '~~*',
-  '!~~*',
-  '@?',
-  '#-',
-]);
-/** Of these a masked left operand is harmless: only the right one can make them fail. */
-const rightOnly: ReadonlySet<string> = new Set([
-  '/',
-  '%',
-  '~',
-  '~*',
-  '!~',
-  '!~*',
-  '~~',
-  '!~~',
-  '~~*',
-  '!~~*',
-  '<<',
-  '>>',
-  '@?',
-  '#-',
 ]);
 
 /** Reads a condition: records how its columns are used and says which ones decide. */
@@ -190,9 +152,10 @@ function comparison(analysis: Analysis, body: A_Expr | undefined, scope: Scope, 
       return;
     }
     case 'AEXPR_NULLIF': {
+      if (!own) callOperator(analysis, body, scope);
       compare(
         analysis,
-        'equality',
+        own ? 'equality' : 'computed',
         evaluate(analysis, body.lexpr, scope),
         evaluate(analysis, body.rexpr, scope),
         offset,
@@ -201,7 +164,8 @@ function comparison(analysis: Analysis, body: A_Expr | undefined, scope: Scope, 
       return;
     }
     default: {
-      // BETWEEN and its kin.
+      // BETWEEN and its kin, which look up <= and >= by the path.
+      for (const sign of ['<=', '>=', '<', '>']) shadowed(analysis, sign, body, scope);
       const left = evaluate(analysis, body.lexpr, scope);
       const bounds = (as(body.rexpr, 'List')?.items ?? []).map((item) => evaluate(analysis, item, scope));
       for (const value of [left, ...bounds]) steer(analysis, value, 'range', offset, into);
@@ -326,6 +290,19 @@ export const pureExtensions: ReadonlySet<string> = new Set([
   'vector',
 ]);
 
+/** Calls what stands on the path under the name of one of the server's operators. */
+function shadowed(analysis: Analysis, sign: string, body: A_Expr, scope: Scope): void {
+  if (foreignOperators(analysis, [sign]).length === 0) return;
+  const arms = as(body.rexpr, 'List')?.items ?? [];
+  for (const arm of arms) callOperator(analysis, { ...body, name: [{ String: { sval: sign } }], rexpr: arm }, scope);
+}
+
+/** What JOIN ... USING, NATURAL and the like compare with: `=` by the path. */
+export function callEquals(analysis: Analysis, left: Value, right: Value): void {
+  const facts = foreignOperators(analysis, ['=']).flatMap((oid) => analysis.catalog.functionsByOid.get(oid) ?? []);
+  if (facts.length > 0) applyFunctions(analysis, facts, [left, right], undefined);
+}
+
 function callOperator(analysis: Analysis, body: A_Expr, scope: Scope): Value {
   const parts = names(body.name);
   const args = [body.lexpr, body.rexpr].flatMap((node) =>
@@ -357,12 +334,11 @@ export function applyOperator(analysis: Analysis, node: Node, scope: Scope): Val
       resultType(name, values),
       name === '||' && values.some((value) => value.constants > 1) ? manyConstants : 1,
     );
-  if (failing.has(name)) {
-    // Division by it, a pattern made of it: whether it fails tells of the value.
-    for (const value of rights) analysis.useValue(value, 'argument', body.location);
-    if (left !== undefined && !rightOnly.has(name)) analysis.useValue(left, 'argument', body.location);
-  }
-  return derive(values, resultType(name, values));
+  checkOperator(analysis, name, body, left, rights);
+  const result = derive(values, resultType(name, values));
+  return name.startsWith('->') || name.startsWith('#>')
+    ? { ...result, part: left !== undefined && isStored(left) }
+    : result;
 }
 
 function resultType(name: string, values: readonly Value[]): number {

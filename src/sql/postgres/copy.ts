@@ -15,7 +15,7 @@ export function copyStatement(analysis: Analysis, body: CopyStmt, scope: Scope |
   analysis.verbs.add(from ? 'copy-from' : 'copy-to');
   if (place !== 'client') analysis.verbs.add(place === 'program' ? 'program' : 'file');
   analysis.literalSensitive = true;
-  analysis.copy = { direction: from ? 'from' : 'to', place, ...options(body) };
+  analysis.copy = { direction: from ? 'from' : 'to', place, ...options(analysis, body) };
   let result: QueryResult | undefined;
   if (body.query !== undefined) {
     result = statement(analysis, body.query, scope) ?? noRows;
@@ -46,7 +46,7 @@ export function copyStatement(analysis: Analysis, body: CopyStmt, scope: Scope |
   return result;
 }
 
-function options(body: CopyStmt): Omit<CopyOptions, 'direction' | 'place'> {
+function options(analysis: Analysis, body: CopyStmt): Omit<CopyOptions, 'direction' | 'place'> {
   const given = new Map<string, string>();
   for (const node of body.options ?? []) {
     const option = as(node, 'DefElem');
@@ -56,6 +56,9 @@ function options(body: CopyStmt): Omit<CopyOptions, 'direction' | 'place'> {
     given.set(option?.defname ?? '', value);
   }
   const named = given.get('format');
+  const encoding = given.get('encoding');
+  if (encoding !== undefined && !/^(utf-?8|unicode|sql_ascii|latin\d+|iso.?8859.*|win125\d)$/i.test(encoding))
+    analysis.unreadable('rows', `encoding ${encoding}`, 'its second bytes can look like delimiters');
   const format = named === 'csv' || named === 'binary' ? named : 'text';
   const csv = format === 'csv';
   const quote = given.get('quote') ?? '"';

@@ -4,6 +4,7 @@ import { TooDeep } from './analysis.ts';
 import type { Column, FunctionFact, Relation } from './catalog.ts';
 import { freeTag } from './code.ts';
 import { condition } from './conditions.ts';
+import { aside, defaultFlow, domainExpressions, readExpressions, rowsOf, unseenFunctions } from './definitions.ts';
 import { evaluate } from './expressions.ts';
 import { item, lookup, plainFields } from './from.ts';
 import { bodyStatements, parameterColumns, parameterScope, sqlBody } from './functions.ts';
@@ -20,7 +21,6 @@ import {
   type CreateTableAsStmt,
   type CreateTrigStmt,
   type DropStmt,
-  everyNode,
   type Node,
   names,
   type RangeVar,
@@ -29,7 +29,8 @@ import {
   type ViewStmt,
 } from './tree.ts';
 import { resolveType } from './types.ts';
-import { type Field, rootless, type Sources } from './value.ts';
+import { columnValue, type Field, rootless, type Sources } from './value.ts';
+import { viewFields } from './views.ts';
 
 function created(analysis: Analysis, range: RangeVar | undefined): void {
   const schema = range?.relpersistence === 't' ? 'pg_temp' : (range?.schemaname ?? creationSchema(analysis));
@@ -118,6 +119,7 @@ export function createTable(analysis: Analysis, body: CreateStmt): void {
       );
   }
   generic(analysis, { CreateStmt: body });
+  readExpressions(analysis, body, rowsOf(body.relation?.relname ?? '', fields, undefined));
   remember(analysis, body.relation, fields);
 }
 
@@ -160,14 +162,20 @@ export function createFunction(analysis: Analysis, node: Node): void {
     inputs.map((parameter) => parameter.name ?? ''),
     inputs.map((parameter) => resolveType(analysis, parameter.argType).oid),
   );
+  aside(analysis, (inner) => {
+    for (const { defexpr } of inputs)
+      if (defexpr !== undefined)
+        inner.flow(evaluate(inner, defexpr, new Scope(undefined)).sources, { kind: 'place', what: 'function' });
+  });
   if (language !== 'sql' && language !== 'plpgsql') {
     analysis.unreadable('function', name, `its body cannot be read (language ${language})`);
     return;
   }
+  const trigger = names(body?.returnType?.names).pop() === 'trigger';
+  if (trigger && language === 'plpgsql') rereadTrigger(analysis, names(body?.funcname), source);
   analysis.inside++;
   try {
     if (language === 'plpgsql') {
-      const trigger = names(body?.returnType?.names).pop() === 'trigger';
       const tag = freeTag(source);
       const args = inputs.map((parameter, at) => `${quoted(parameter.name ?? `p${at}`)} text`).join(', ');
       const outs = (body?.parameters ?? []).flatMap((entry) => {
@@ -245,6 +253,34 @@ export function createTrigger(analysis: Analysis, body: CreateTrigStmt): void {
   for (const fact of facts) readTrigger(analysis, fact, rows);
 }
 
+/** A new body for a function that is a trigger already: it gets the rows of those tables. */
+function rereadTrigger(analysis: Analysis, parts: readonly string[], source: string): void {
+  const name = parts[parts.length - 1] ?? '';
+  const tag = freeTag(source);
+  for (const relation of analysis.catalog.relationsByOid.values()) {
+    if (!relation.triggers.some((fact) => fact.name === name)) continue;
+    const rows = plainFields(relation);
+    aside(analysis, (inner) => {
+      try {
+        readPlpgsql(
+          inner,
+          `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS ${tag}${source}${tag}`,
+          name,
+          [],
+          undefined,
+          {
+            old: rows,
+            fresh: rows,
+          },
+        );
+      } catch (error) {
+        if (error instanceof TooDeep || error instanceof RangeError) throw error;
+        inner.unreadable('function', parts.join('.'), 'its body cannot be read');
+      }
+    });
+  }
+}
+
 function readTrigger(analysis: Analysis, fact: FunctionFact, rows: readonly Field[]): void {
   const name = `${fact.schema}.${fact.name}`;
   analysis.functions.add(name);
@@ -320,19 +356,26 @@ export function alterTable(analysis: Analysis, body: AlterTableStmt): void {
       touch(analysis, [body.relation?.relname ?? '', ...(other === undefined ? [] : [other])]);
     }
     const definition = as(command?.def, 'ColumnDef');
+    if (command?.def !== undefined) readExpressions(analysis, command.def, scope);
+    if (command?.subtype?.includes('GenericOptions') === true || found.relation?.kind === 'f')
+      analysis.sideDoor('foreign table', reachesOut);
     switch (command?.subtype) {
+      case 'AT_ColumnDefault':
+        aside(analysis, (inner) => defaultFlow(inner, evaluate(inner, command.def, scope), scope, command.name));
+        break;
       case 'AT_AlterColumnType': {
         const column = found.relation?.columns.find((candidate) => candidate.name === command.name);
         const using = definition?.raw_default;
+        // Whether the values there are fit the other type is told by failing.
+        if (column !== undefined) analysis.useValue(columnValue(column), 'argument');
         if (using !== undefined && column !== undefined) {
           const value = evaluate(analysis, using, scope);
           analysis.flow(value.sources, { kind: 'column', column });
         }
         break;
       }
-      case 'AT_AddColumn':
       case 'AT_SetExpression':
-        generatedFlows(analysis, command.def, scope);
+        aside(analysis, (inner) => defaultFlow(inner, evaluate(inner, command.def, scope), scope, undefined));
         break;
       case 'AT_AttachPartition': {
         const partition = as(command.def, 'PartitionCmd')?.name;
@@ -358,15 +401,6 @@ export function alterTable(analysis: Analysis, body: AlterTableStmt): void {
       default:
     }
   }
-}
-
-/** GENERATED columns hold what their expressions compute. */
-function generatedFlows(analysis: Analysis, node: Node | undefined, scope: Scope): void {
-  everyNode(node, (kind, body) => {
-    if (kind !== 'Constraint' || body.contype !== 'CONSTR_GENERATED') return;
-    const value = evaluate(analysis, body.raw_expr as Node | undefined, scope);
-    analysis.flow(value.sources, { kind: 'place', what: 'new-table' });
-  });
 }
 
 export function alterRename(analysis: Analysis, body: RenameStmt): void {
@@ -476,6 +510,15 @@ export function generic(analysis: Analysis, node: Node): void {
     scope.items = [item(relation.name, plainFields(relation), { schema: relation.schema, relation })];
   }
   for (const entry of nested) evaluate(analysis, entry, scope);
+  if (kind === 'CreateDomainStmt' || kind === 'AlterDomainStmt') domainExpressions(analysis, node);
+  else if (kind !== 'CreateStmt') readExpressions(analysis, node, scope);
+  unseenFunctions(analysis, node);
+  if (outward.has(kind)) analysis.sideDoor(kind.replace(/Stmt$/, ''), reachesOut);
+  if (kind === 'RefreshMatViewStmt') {
+    // An error of the refresh quotes the new rows.
+    for (const field of relation === undefined ? [] : viewFields(analysis, relation))
+      for (const column of field.value.sources.keys()) analysis.below.add(column);
+  }
   if (kind === 'CommentStmt' || kind === 'SecLabelStmt') commented(analysis, node);
 }
 
@@ -484,6 +527,15 @@ const quiet: ReadonlySet<string> = new Set(
   `CreateStmt RefreshMatViewStmt CommentStmt SecLabelStmt IndexStmt ReindexStmt ClusterStmt GrantStmt GrantRoleStmt AlterDefaultPrivilegesStmt VacuumStmt
    CreateTableSpaceStmt CreatePolicyStmt AlterPolicyStmt CreateRoleStmt AlterRoleStmt DropRoleStmt CreateSeqStmt AlterSeqStmt CreateEnumStmt AlterEnumStmt
    CreateRangeStmt CreateStatsStmt AlterStatsStmt AlterOwnerStmt CreatePublicationStmt AlterPublicationStmt CreatedbStmt DropdbStmt`.split(
+    /\s+/,
+  ),
+);
+
+const reachesOut = 'reaches data, or sends it, where the gateway does not see it';
+/** Kinds that open a way past the gateway: to other servers, to files, to subscribers. */
+const outward: ReadonlySet<string> = new Set(
+  `CreateForeignServerStmt CreateForeignTableStmt ImportForeignSchemaStmt CreateUserMappingStmt CreateFdwStmt AlterForeignServerStmt
+   AlterUserMappingStmt AlterFdwStmt CreateSubscriptionStmt AlterSubscriptionStmt CreatePublicationStmt AlterPublicationStmt`.split(
     /\s+/,
   ),
 );

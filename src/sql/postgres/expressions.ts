@@ -4,6 +4,7 @@ import { callFunction } from './calls.ts';
 import { applyOperator, condition } from './conditions.ts';
 import { query } from './queries.ts';
 import { anyOpen, itemNamed, noteColumns, type Resolution, resolve, type Scope, wholeRow } from './scope.ts';
+import { checkElements, checkPath } from './telling.ts';
 import { type A_Const, as, everyNode, kindOf, type Node, names } from './tree.ts';
 import { cannotFail, compositeFields, keepsValue, resolveType, typeOids } from './types.ts';
 import {
@@ -14,6 +15,7 @@ import {
   either,
   type Field,
   fieldOf,
+  isStored,
   manyConstants,
   noSources,
   nullValue,
@@ -81,6 +83,7 @@ function evaluateNode(analysis: Analysis, node: Node, scope: Scope): Value {
     case 'A_ArrayExpr': {
       const values = evaluateAll(analysis, as(node, 'A_ArrayExpr')?.elements, scope);
       if (allConstant(values)) return constant(0, values.reduce((sum, value) => sum + value.constants, 0) || 1);
+      checkElements(analysis, values, as(node, 'A_ArrayExpr')?.location);
       return derive(values);
     }
     case 'RowExpr':
@@ -114,7 +117,8 @@ function evaluateNode(analysis: Analysis, node: Node, scope: Scope): Value {
         ...evaluateAll(analysis, unnamed(xml?.named_args), scope),
       ];
       // Whether a text is well-formed is told by failing.
-      if (xml?.op === 'IS_XMLPARSE') for (const value of values) analysis.useValue(value, 'argument');
+      if (xml?.op === 'IS_XMLPARSE' || xml?.op === 'IS_XMLPI' || xml?.op === 'IS_XMLROOT')
+        for (const value of values) analysis.useValue(value, 'argument');
       return derive(values, typeOids.xml);
     }
     case 'XmlSerialize':
@@ -331,8 +335,11 @@ function indirection(analysis: Analysis, node: Node, scope: Scope): Value {
       index === undefined ? nullValue : evaluate(analysis, index, scope),
     );
     const element = analysis.catalog.types.get(value.type)?.element ?? 0;
-    value =
-      value.constants > 0 && allConstant(subscripts) ? constant(element) : derive([value, ...subscripts], element);
+    if (value.constants > 0 && allConstant(subscripts)) value = constant(element);
+    else {
+      checkPath(analysis, value, subscripts, undefined);
+      value = { ...derive([value, ...subscripts], element), part: isStored(value) };
+    }
   }
   return value;
 }
@@ -375,11 +382,34 @@ function json(analysis: Analysis, node: Node, scope: Scope): Value | undefined {
   };
   walk(node);
   // Unknown texts may fail to be JSON; building JSON never fails.
-  if (kind === 'JsonFuncExpr' || kind === 'JsonParseExpr') {
+  const fails = (kind === 'JsonFuncExpr' && !isPlainPath(analysis, node)) || demandsUnique(node);
+  if (kind === 'JsonFuncExpr' || kind === 'JsonParseExpr' || fails) {
     for (const value of values)
-      if (value.type !== typeOids.jsonb && value.type !== typeOids.json) analysis.useValue(value, 'argument');
+      if (fails || !isStored(value) || (value.type !== typeOids.jsonb && value.type !== typeOids.json))
+        analysis.useValue(value, 'argument');
   }
   return derive(values, 0, conditions);
+}
+
+/** WITH UNIQUE KEYS fails where two keys are the same. */
+function demandsUnique(node: Node): boolean {
+  const body = Object.values(node)[0] as { readonly unique?: boolean; readonly unique_keys?: boolean };
+  return body.unique === true || body.unique_keys === true;
+}
+
+/** `$.a.b[0]`: finds what is there. A filter, a method or a strict path finds it, or fails, by its value. */
+function isPlainPath(analysis: Analysis, node: Node): boolean {
+  analysis.literalSensitive = true;
+  const body = as(node, 'JsonFuncExpr');
+  // Another type of the result, or ERROR ON ERROR, is one more way to fail.
+  const others = [body?.output, body?.on_empty, body?.on_error];
+  if (others.some((other) => other !== undefined)) return false;
+  const path = (as(body?.pathspec, 'A_Const') ?? as(as(body?.pathspec, 'TypeCast')?.arg, 'A_Const'))?.sval?.sval;
+  return (
+    path !== undefined &&
+    /^\s*(lax\s+)?\$(\.(\w+|"[^"\\]*")|\[\d+\])*\s*$/.test(path) &&
+    (body?.passing?.length ?? 0) === 0
+  );
 }
 
 /** Values of all column references below a node, wherever they stand. */

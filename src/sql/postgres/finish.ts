@@ -15,7 +15,7 @@ import type { Analysis, UseFact } from './analysis.ts';
 import type { Column } from './catalog.ts';
 import { isParameter } from './functions.ts';
 import { as, kindOf, type Node, names, type RangeVar } from './tree.ts';
-import type { How, Sources } from './value.ts';
+import type { Field, How, Sources } from './value.ts';
 
 const dependence: Record<How, Dependence> = { 0: 'chosen', 1: 'copied', 2: 'derived' };
 const columnNames = new WeakMap<Column, ColumnName>();
@@ -59,9 +59,12 @@ export function readingOf(analysis: Analysis, node: Node | undefined, key: strin
     fingerprint: fingerprint(key),
     tables: [...analysis.tables.values()],
     columns: [...analysis.columns].filter((column) => !isParameter(column)).map(columnName),
+    ...(analysis.below.size === 0
+      ? {}
+      : { below: [...analysis.below].filter((column) => !isParameter(column)).map(columnName) }),
     functions: [...analysis.functions],
     unbounded: analysis.unbounded,
-    outputs: analysis.outputs?.map((field): Output => ({ name: field.name, sources: sourcesOf(field.value.sources) })),
+    outputs: analysis.outputs?.map(outputOf),
     uses: usesOf(analysis.uses, position),
     flows: flowsOf(analysis),
     stores: storesOf(analysis),
@@ -80,6 +83,12 @@ export function readingOf(analysis: Analysis, node: Node | undefined, key: strin
     ...(copy === undefined ? {} : { copy }),
   };
   return Object.freeze(reading);
+}
+
+function outputOf({ name, value }: Field): Output {
+  const sources = sourcesOf(value.sources);
+  const mixed = !value.pure && sources.some((entry) => entry.how === 'copied');
+  return mixed ? { name, sources, mixed } : { name, sources };
 }
 
 function usesOf(facts: readonly UseFact[], position: Positions): ColumnUse[] {

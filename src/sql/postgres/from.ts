@@ -2,7 +2,7 @@
 import type { Analysis } from './analysis.ts';
 import { sideDoorRelations } from './builtins.ts';
 import type { Column, Relation } from './catalog.ts';
-import { condition, equality } from './conditions.ts';
+import { callEquals, condition, equality } from './conditions.ts';
 import { evaluate, evaluateAll } from './expressions.ts';
 import { outputName } from './names.ts';
 import { query, renamed } from './queries.ts';
@@ -319,6 +319,7 @@ function join(analysis: Analysis, body: JoinExpr | undefined, scope: Scope, rows
   const merged: Field[] = shared.map((name) => {
     const [one, other] = [fieldNamed(lefts, name) ?? rootless, fieldNamed(rights, name) ?? rootless];
     equality(analysis, one, other, undefined, rows);
+    callEquals(analysis, one, other);
     // An outer join may take either; so may a reader who cannot tell.
     const value = body.jointype === 'JOIN_RIGHT' ? other : body.jointype === 'JOIN_FULL' ? either([one, other]) : one;
     return { name, value: mergedValue(value, one, other) };

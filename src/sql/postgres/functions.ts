@@ -76,6 +76,19 @@ export class Summary {
     return this.inner.tables.values();
   }
 
+  /** Whether what it is given stands somewhere afterwards, is shown, or goes where nobody can see. */
+  keepsArguments(): boolean {
+    return (
+      this.inner.opaque.length > 0 ||
+      this.inner.flows.some((flow) => [...flow.from].some(([column, how]) => how !== chosen && isParameter(column)))
+    );
+  }
+
+  /** What the body reads, for code that runs it unasked. */
+  get analysis(): Analysis {
+    return this.inner;
+  }
+
   /** The value of a call with these arguments; what the body does is added to the reading. */
   apply(analysis: Analysis, args: readonly Value[], offset: number | undefined): Value {
     analysis.absorb(this.inner, true);

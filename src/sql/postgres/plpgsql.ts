@@ -5,6 +5,7 @@ import { condition } from './conditions.ts';
 import { evaluate } from './expressions.ts';
 import { isParameter, parameterValue, shapeResult } from './functions.ts';
 import { parse, parsePlpgsql } from './parser.ts';
+import { assignedPart } from './plpgsql-text.ts';
 import { query } from './queries.ts';
 import { Scope } from './scope.ts';
 import { statement } from './statements.ts';
@@ -198,12 +199,10 @@ class Reader {
   private parsed(expression: unknown): Node | undefined {
     const { body } = unwrap(expression);
     const mode = Number(body.parseMode ?? 0);
-    let source = text(body.query);
-    if (mode >= 3) {
-      const at = source.includes(':=') ? source.indexOf(':=') + 2 : source.indexOf('=') + 1;
-      source = source.slice(at);
-    }
+    const written = text(body.query);
+    const source = mode >= 3 ? assignedPart(written) : written;
     try {
+      if (source === undefined) throw new Error('an assignment without a value');
       return parse(mode === 0 ? source : `SELECT ${source}`)[0]?.stmt;
     } catch {
       this.analysis.unreadable('function', this.name, 'an expression in its body cannot be read');

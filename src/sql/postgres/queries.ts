@@ -165,9 +165,15 @@ function values(analysis: Analysis, select: SelectStmt, scope: Scope): QueryResu
   const width = rows[0]?.length ?? 0;
   const fields = Array.from({ length: width }, (_, at) => {
     const column = rows.map((row) => row[at] ?? rootless);
-    return { name: `column${at + 1}`, value: rows.length === 1 ? (column[0] ?? rootless) : either(column) };
+    return { name: `column${at + 1}`, value: rows.length === 1 ? (column[0] ?? rootless) : listed(column) };
   });
   return ordered(analysis, select, { fields, rows: noSources, open: false, restricted: true }, scope);
+}
+
+function listed(column: readonly Value[]): Value {
+  const value = either(column);
+  if (column.some((row) => row.constants === 0)) return value;
+  return { ...value, listed: column.reduce((sum, row) => sum + row.constants, 0) };
 }
 
 function setOperation(analysis: Analysis, select: SelectStmt, scope: Scope): QueryResult {

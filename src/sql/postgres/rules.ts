@@ -72,6 +72,8 @@ export function applyTriggers(analysis: Analysis, relation: Relation | undefined
   for (const fact of relation.triggers) {
     analysis.functions.add(`${fact.schema}.${fact.name}`);
     if (analysis.running.has(fact) || (fact.language !== 'plpgsql' && fact.language !== 'sql')) continue;
-    for (const use of summaryOf(analysis, fact).tables()) analysis.table(use, use.access, false);
+    const summary = summaryOf(analysis, fact);
+    for (const use of summary.tables()) analysis.table(use, use.access, false);
+    analysis.readBelow(summary.analysis);
   }
 }

@@ -63,6 +63,8 @@ export function noteSetting(analysis: Analysis, rawName: string, value: string |
   analysis.settings.push({ name, value });
   analysis.literalSensitive = true;
   if (name === 'search_path') pathEffect(analysis, analysis.inside === 0 ? value : undefined, false, false);
+  if (/^(enable_|geqo)|_cost$/.test(name))
+    analysis.sideDoor(name, "a plan of the client's choice returns rows in the order of their values");
   const why = verdict(name);
   // Setting what holds already is what drivers do at login.
   const harmless =

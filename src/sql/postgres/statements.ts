@@ -1,6 +1,7 @@
 // Statements of every kind: their verbs and what they touch. Kinds that stand in no table here are opaque, hence refused.
 import type { Verb } from '../reading.ts';
 import { Analysis, type Remembered } from './analysis.ts';
+import { isBuiltin } from './calls.ts';
 import type { Column } from './catalog.ts';
 import { callStatement, doStatement } from './code.ts';
 import { copyStatement } from './copy.ts';
@@ -25,7 +26,7 @@ import { setStatement } from './settings.ts';
 import { storeArguments } from './stores.ts';
 import { as, type Kind, kindOf, type Node, type VariableSetStmt } from './tree.ts';
 import { rowsOfUtility, utilities } from './utilities.ts';
-import { addChosen, derive, type Field, type How, rootless, type Value } from './value.ts';
+import { addChosen, derive, derived, type Field, type How, rootless, type Value } from './value.ts';
 
 /** Reads one statement; gives its rows where it returns some. */
 export function statement(analysis: Analysis, node: Node, scope: Scope | undefined): QueryResult | undefined {
@@ -39,6 +40,11 @@ export function statement(analysis: Analysis, node: Node, scope: Scope | undefin
 export function readStatement(analysis: Analysis, node: Node): void {
   const result = statement(analysis, node, undefined);
   if (result !== undefined) analysis.outputs = outputsOf(result);
+  // Beside a text of any size, whether another one still fits tells how long that is.
+  if (analysis.bulk)
+    for (const field of analysis.outputs ?? [])
+      for (const [column, how] of field.value.sources)
+        if (how === derived) analysis.uses.push({ column, how: 'argument', offset: undefined });
 }
 
 export function outputsOf(result: QueryResult): Field[] {
@@ -147,8 +153,11 @@ function dispatch(analysis: Analysis, node: Node, scope: Scope | undefined): Que
     case 'LockStmt':
       for (const range of as(node, 'LockStmt')?.relations ?? []) lookup(analysis, as(range, 'RangeVar'), 'read');
       return undefined;
-    case 'NotifyStmt':
     case 'ListenStmt':
+      if (notifies(analysis)) analysis.sideDoor('LISTEN', 'functions of this database send values to listeners');
+      analysis.barrier = true;
+      return undefined;
+    case 'NotifyStmt':
     case 'UnlistenStmt':
     case 'CheckPointStmt':
     case 'LoadStmt':
@@ -167,6 +176,7 @@ function dispatch(analysis: Analysis, node: Node, scope: Scope | undefined): Que
       return undefined;
     case 'CreateForeignTableStmt':
       createTable(analysis, as(node, 'CreateForeignTableStmt')?.base ?? {});
+      analysis.sideDoor('foreign table', 'reaches data where the gateway does not see it');
       return undefined;
     case 'ViewStmt':
       createView(analysis, as(node, 'ViewStmt') ?? {});
@@ -208,6 +218,16 @@ function dispatch(analysis: Analysis, node: Node, scope: Scope | undefined): Que
   }
 }
 
+/** Whether some function of the database, a trigger for one, sends notifications or cannot be read. */
+function notifies(analysis: Analysis): boolean {
+  for (const fact of analysis.catalog.functionsByOid.values()) {
+    if (isBuiltin(fact) || fact.extension !== '') continue;
+    const source = fact.definition ?? fact.body;
+    if (source === undefined ? fact.kind === 'f' : /notify/i.test(source)) return true;
+  }
+  return false;
+}
+
 function emptyScope(): Scope {
   return new Scope(undefined);
 }
@@ -225,6 +245,11 @@ function explain(analysis: Analysis, node: Node, scope: Scope | undefined): Quer
   if ([...analysis.functions].some((name) => !name.startsWith('pg_catalog.'))) {
     values.push(derive(result?.fields.map((field) => field.value) ?? []));
     if (analysis.columns.size > 0) analysis.sideDoor('EXPLAIN', 'shows values that functions give while planning');
+  }
+  // Run, it tells bytes and memory of what is computed.
+  if (body?.options?.some((option) => as(option, 'DefElem')?.defname === 'analyze') === true) {
+    const computed = (result?.fields ?? []).filter((field) => [...field.value.sources.values()].includes(derived));
+    if (computed.length > 0) values.push(derive(computed.map((field) => field.value)));
   }
   const value: Value = values.length === 1 && values[0] !== undefined ? values[0] : derive(values, 25);
   return { ...noRows, fields: [{ name: 'QUERY PLAN', value }] };

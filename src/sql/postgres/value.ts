@@ -25,6 +25,10 @@ export interface Value {
   /** For rows whose columns are known. */
   readonly fields?: readonly Field[];
   readonly isNull?: boolean;
+  /** For a column of VALUES: all its rows are constants, so many. */
+  readonly listed?: number;
+  /** A part of a stored document at a fixed place: it is there or not whatever the document's values are. */
+  readonly part?: boolean;
 }
 
 export const noSources: Sources = new Map();
@@ -114,6 +118,11 @@ function mergeFields(values: readonly Value[]): readonly Field[] | undefined {
     name: field.name,
     value: either(values.flatMap((value) => (value.fields?.[at] === undefined ? [] : [value.fields[at].value]))),
   }));
+}
+
+/** As stored, or a fixed part of what is stored: whether a piece of it is there tells nothing that was computed. */
+export function isStored(value: Value): boolean {
+  return value.pure || value.part === true || value.sources.size === 0;
 }
 
 /** The same value, with further columns that chose its row. */

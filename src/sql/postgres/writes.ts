@@ -23,7 +23,7 @@ import {
   type ReturningClause,
   type UpdateStmt,
 } from './tree.ts';
-import { addSources, type Field, fieldOf, type How, rootless, type Value } from './value.ts';
+import { addSources, chosen, type Field, fieldOf, type How, rootless, type Value } from './value.ts';
 
 /** Reads a writing statement; undefined where the node is none. */
 export function writeStatement(analysis: Analysis, node: Node, parent: Scope | undefined): QueryResult | undefined {
@@ -80,7 +80,20 @@ function write(analysis: Analysis, target: Target, name: string, value: Value, n
     analysis.columns.add(column);
     analysis.flow(value.sources, { kind: 'column', column });
     store(analysis, column, node);
+    if (column.unique === true) conflicts(analysis, column, value);
   }
+}
+
+/** What is written to a unique column meets all that is there. */
+function conflicts(analysis: Analysis, column: Column, value: Value): void {
+  const constants = value.constants > 0 ? value.constants : (value.listed ?? 0);
+  if (constants > 0) analysis.uses.push({ column, how: 'unique', constants, offset: undefined });
+  else if (value.pure) {
+    const others = [...value.sources].flatMap(([other, how]) => (how === chosen ? [] : [other]));
+    analysis.uses.push({ column, how: 'unique', with: others, offset: undefined });
+  }
+  // Computed values, a series for one, would try out any number.
+  else analysis.uses.push({ column, how: 'join', offset: undefined });
 }
 
 function store(analysis: Analysis, column: Column, node: Node | undefined): void {
