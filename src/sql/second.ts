@@ -1,6 +1,7 @@
 // The second reader: another parser, another walker, verbs and tables only. It decides nothing; it is compared with the first,
 // off the statement's path, to show where one of the two is wrong.
 import { astVisitor, parse as parseSql, type Statement } from 'pgsql-ast-parser';
+import { secondSight } from './mysql/second.ts';
 import type { Reading, Verb } from './reading.ts';
 
 export interface Disagreement {
@@ -81,7 +82,7 @@ function read(text: string): Seen | undefined {
 /** Compares the reading of one statement with what the second reader sees in its text. Undefined where both agree, or it sees nothing. */
 export function compare(text: string, reading: Reading): Disagreement | undefined {
   if (text.length > maxText) return undefined;
-  const seen = read(text);
+  const seen = reading.dialect === 'mysql' ? secondSight(text) : read(text);
   if (seen === undefined) return undefined;
   const outermost = reading.verbs[0];
   if (outermost !== undefined && !seen.verb.some((verb) => reading.verbs.includes(verb))) {
@@ -90,8 +91,10 @@ export function compare(text: string, reading: Reading): Disagreement | undefine
       details: { first: reading.verbs.join(', '), second: seen.verb.join(', ') },
     };
   }
-  const known = new Set(reading.tables.map((use) => use.table));
-  const missing = [...seen.tables].filter((name) => !known.has(name));
+  // Names of MySQL tables may be written in another case than the catalog has them.
+  const folded = (name: string) => (reading.dialect === 'mysql' ? name.toLowerCase() : name);
+  const known = new Set(reading.tables.map((use) => folded(use.table)));
+  const missing = [...seen.tables].filter((name) => !known.has(folded(name)));
   if (missing.length > 0) {
     return {
       message: 'the second reader sees tables that the first does not',

@@ -78,6 +78,8 @@ export function literalsOf(tokens: readonly Token[]): Literals {
 export class ReadingCache {
   private readonly texts = new Generations<ReadTexts>(2_000, 4_000_000);
   private readonly shapes = new Generations<Template>(4_000, 8_000_000);
+  /** By the quick look's shape, which keeps blanks. */
+  private readonly quick = new Generations<Template>(4_000, 8_000_000);
 
   text(text: string): ReadTexts | undefined {
     return this.texts.get(text);
@@ -86,6 +88,17 @@ export class ReadingCache {
   shape(key: string, literals: Literals): ReadTexts | undefined {
     const template = this.shapes.get(key);
     return template === undefined ? undefined : instantiate(template, literals);
+  }
+
+  quickly(key: string, literals: Literals): ReadTexts | undefined {
+    const template = this.quick.get(key);
+    return template === undefined ? undefined : instantiate(template, literals);
+  }
+
+  /** A reading found by its tokens is found by the quick look from now on. */
+  promote(key: string, quickKey: string): void {
+    const template = this.shapes.get(key);
+    if (template !== undefined) this.quick.set(quickKey, template);
   }
 
   /** Keeps a fresh reading where it may be shared. `single` is the shape of a text that is one statement. */

@@ -9,6 +9,7 @@ import { lex, shapeOf } from './lexer.ts';
 import { type Dialect, plainDialect, withSqlMode, withVersion } from './modes.ts';
 import { type Read, readText, sameChanges } from './read.ts';
 import { freshState, MysqlSession, type SessionHost } from './session.ts';
+import { scan } from './shape.ts';
 
 export interface MysqlReaderOptions {
   /** The gateway's own connection to the target. */
@@ -125,15 +126,22 @@ class MysqlReader implements SqlReader, SessionHost {
   read(state: State, text: string): Read {
     if (state.temporary.size > 0 || text.length > maxCachedText) return this.trust(readText(this.catalog, state, text));
     const cache = this.cacheOf(state);
+    const quick = scan(text, state.dialect);
+    const known = quick === undefined ? undefined : cache.quickly(quick.key, quick);
+    if (known !== undefined) return { result: known, analyses: [] };
     const exact = cache.text(text);
     if (exact !== undefined) return { result: exact, analyses: [] };
     const single = oneStatement(state, text);
     if (single !== undefined) {
       const shared = cache.shape(single.key, literalsOf(single.tokens));
-      if (shared !== undefined) return { result: shared, analyses: [] };
+      if (shared !== undefined) {
+        if (quick !== undefined) cache.promote(single.key, quick.key);
+        return { result: shared, analyses: [] };
+      }
     }
     const fresh = this.trust(readText(this.catalog, state, text));
     cache.keep(text, single, fresh);
+    if (quick !== undefined && single !== undefined) cache.promote(single.key, quick.key);
     return fresh;
   }
 

@@ -23,8 +23,8 @@ const statements = [
   'create procedure wipe() begin delete from orders; end',
   `create trigger log_orders after insert on orders for each row insert into archive values (new.id, new.status)`,
   `insert into customers (id, name, email, ssn, card_number, dob, salary, city, profile) values
-    (1, 'Ada', 'ada@example.com', '123-45-6789', '4111111111111111', '1990-01-01', 100.5, 'Bern', '{"a":1}'),
-    (2, 'Ben', 'ben@example.com', '987-65-4321', '5500000000000004', '1980-02-02', 200.5, 'Genf', '{"a":2}')`,
+    (1, 'Ada', 'ada@example.com', '123-45-6789', '4929771603428851', '1990-01-01', 100.5, 'Bern', '{"a":1}'),
+    (2, 'Ben', 'ben@example.com', '987-65-4321', '5593048172650914', '1980-02-02', 200.5, 'Genf', '{"a":2}')`,
   'insert into orders (customer_id, total, status) values (1, 10, "new"), (2, 20, "old")',
 ];
 
