@@ -90,6 +90,10 @@ export interface Upstream {
   readonly tls: UpstreamTls;
   /** Start-up parameters (Postgres) or connection attributes (MySQL) the gateway sets; they win over the client's. */
   readonly parameters: ReadonlyMap<string, string>;
+  /** MySQL: system variables the gateway sets for the session; they are set again when the session is set back. */
+  readonly settings?: ReadonlyMap<string, string>;
+  /** MySQL: how long one statement may run, set under the name the server has for it. */
+  readonly statementTimeoutMs?: number;
 }
 
 export interface UpstreamTls {

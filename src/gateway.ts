@@ -11,6 +11,7 @@ import { type OpenConsole, openConsole } from './gateway/console.ts';
 import { recordCredentials } from './gateway/credential-login.ts';
 import { certificate, listen } from './gateway/listeners.ts';
 import { createLog, type Log } from './gateway/log.ts';
+import { openMysql } from './gateway/mysql.ts';
 import type { Session } from './gateway/session.ts';
 import { prepare } from './gateway/setup.ts';
 import { openStore } from './store/index.ts';
@@ -18,6 +19,7 @@ import { openStore } from './store/index.ts';
 export interface RunningGateway {
   /** Where it listens; a port of 0 in the file is resolved. */
   readonly postgres: Address | undefined;
+  readonly mysql: Address | undefined;
   readonly console: OpenConsole | undefined;
   readonly sessions: ReadonlySet<Session>;
   /** Where the file needs a store. */
@@ -78,18 +80,20 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     initial.listen.postgres === undefined
       ? undefined
       : await listen(initial.listen.postgres, (socket) => listener.handle(socket));
+  const mysql = await openMysql(initial, gate, log);
   const page = await openConsole(
     premises,
     live,
     () => setup,
     () => ({
       postgres: server?.address,
-      mysql: initial.listen.mysql,
+      mysql: mysql?.address,
     }),
   );
 
   return {
     postgres: server?.address,
+    mysql: mysql?.address,
     console: page,
     sessions,
     approvals,
@@ -106,8 +110,9 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     },
     async drain(graceMs) {
       server?.server.close();
+      mysql?.server.close();
       await page?.close();
-      await listener.drain(graceMs);
+      await Promise.all([listener.drain(graceMs), mysql?.listener.drain(graceMs)]);
       for (const target of setup.targets.values()) await target.close();
       await approvals?.close();
       await store?.close();

@@ -1,8 +1,9 @@
 // The client of the benchmarks, in a process of its own: told over IPC what to run, it answers with what came back.
 import { type DrainClient, drainClient, type Login } from './drain-client.ts';
+import { mysqlDrainClient } from './mysql-drain.ts';
 
 export type Order =
-  | { readonly kind: 'login'; readonly login: Login }
+  | { readonly kind: 'login'; readonly login: Login; readonly dialect?: 'postgres' | 'mysql' }
   | { readonly kind: 'drain'; readonly sql: string; readonly format: 'text' | 'binary' };
 
 let client: DrainClient | undefined;
@@ -10,7 +11,7 @@ let client: DrainClient | undefined;
 process.on('message', async (order: Order) => {
   try {
     if (order.kind === 'login') {
-      client = await drainClient(order.login);
+      client = await (order.dialect === 'mysql' ? mysqlDrainClient : drainClient)(order.login);
       process.send?.({ rows: 0, bytes: 0, seconds: 0 });
     } else process.send?.(await client?.drain(order.sql, order.format));
   } catch (error) {

@@ -112,10 +112,12 @@ export interface GatewaySetup {
   /** The `masks:` section, or an empty text. */
   readonly masks: string;
   readonly durable: boolean;
+  /** Left out: postgres. */
+  readonly dialect?: 'postgres' | 'mysql';
 }
 
 /** The gateway, as `serve` runs it from a file, with a token of its local issuer. */
-export async function gatewayLeg({ name, upstream, masks, durable }: GatewaySetup): Promise<Leg> {
+export async function gatewayLeg({ name, upstream, masks, durable, dialect = 'postgres' }: GatewaySetup): Promise<Leg> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
   const port = await freePort();
   const file = join(folder, 'sallyport.yaml');
@@ -123,14 +125,14 @@ export async function gatewayLeg({ name, upstream, masks, durable }: GatewaySetu
   await writeFile(
     file,
     `listen:
-  postgres: 127.0.0.1:${port}
+  ${dialect}: 127.0.0.1:${port}
 identity:
   issuers:
     - local: true
 targets:
   ${upstream.database}:
-    dialect: postgres
-    url: postgres://${upstream.user}@${upstream.host}:${upstream.port}/${upstream.database}
+    dialect: ${dialect}
+    url: ${dialect}://${upstream.user}@${upstream.host}:${upstream.port}/${upstream.database}
     password: { file: password }
     tls: disable
 roles:
@@ -181,7 +183,7 @@ export interface DrainProcess {
 }
 
 /** A client in a process of its own, logged in through one leg. */
-export async function drainProcess(login: Login): Promise<DrainProcess> {
+export async function drainProcess(login: Login, dialect: 'postgres' | 'mysql' = 'postgres'): Promise<DrainProcess> {
   const child = fork(fileURLToPath(new URL('./drain.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] });
   const ask = (order: Order) =>
     new Promise<Drained>((resolve, reject) => {
@@ -194,7 +196,7 @@ export async function drainProcess(login: Login): Promise<DrainProcess> {
       });
       child.send(order);
     });
-  await ask({ kind: 'login', login });
+  await ask({ kind: 'login', login, dialect });
   return {
     pid: child.pid ?? 0,
     drain: (sql, format = 'text') => ask({ kind: 'drain', sql, format }),

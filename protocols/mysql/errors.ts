@@ -39,12 +39,21 @@ const codes: Record<Refusal['kind'], readonly [code: number, sqlstate: string]> 
   syntax: [errorCode.SYNTAX, '42000'],
 };
 
+/** Numbers of the server's own errors that a refusal may imitate by its SQLSTATE. */
+const imitated: ReadonlyMap<string, number> = new Map([
+  ['3D000', 1046],
+  ['42S01', 1050],
+  ['42S02', 1146],
+  ['42S22', 1054],
+]);
+
 /** A refusal as the error the client sees. The protocol has one text only: hint and detail follow the message in parentheses. */
 export function refusalPacket(refusal: Refusal): ErrPacket {
   const [code, sqlstate] = codes[refusal.kind];
   const extra = [refusal.hint, refusal.detail].filter((part) => part !== undefined && part !== '');
   const message = extra.length === 0 ? refusal.message : `${refusal.message} (${extra.join('; ')})`;
-  return { code, sqlstate: sqlstateOf(refusal.sqlstate) ?? sqlstate, message };
+  const own = sqlstateOf(refusal.sqlstate);
+  return { code: imitated.get(own ?? '') ?? code, sqlstate: own ?? sqlstate, message };
 }
 
 /** A SQLSTATE that has five characters, as the protocol wants it. */

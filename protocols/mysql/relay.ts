@@ -359,7 +359,7 @@ export class Relay implements CommandHost {
     const { upstream, conversation } = this;
     upstream.off('data', this.onUpstreamData);
     const exchange = new Exchange(upstream, maxSettingsBytes);
-    readSettings(exchange, conversation.server.capabilities).then(
+    readSettings(exchange, conversation.server.capabilities, this.options.login.prelude).then(
       ({ settings, status }) => {
         if (this.finished) return;
         this.guard(() => {

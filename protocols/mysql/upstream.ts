@@ -22,6 +22,7 @@ import {
   decodeGreeting,
   encodeHandshakeResponse,
   encodeSslRequest,
+  type Greeting,
   type HandshakeResponse,
 } from './handshake-messages.ts';
 import { decodeErr } from './messages.ts';
@@ -36,6 +37,8 @@ export interface UpstreamLogin {
   readonly threadId: number;
   /** As its greeting says it. */
   readonly serverVersion: string;
+  /** Statements that make a session of the server one of the gateway's; repeated when the session is set back. */
+  readonly prelude: readonly string[];
   /** Server variables as they are after the login, lower case. */
   readonly settings: ReadonlyMap<string, string>;
   /** Status flags after the login. */
@@ -154,7 +157,8 @@ async function attemptLogIn(upstream: Upstream, features: ClientFeatures, attemp
   }
   exchange.send(encodeHandshakeResponse(response));
   await finishAuthentication(exchange, upstream, { plugin: response.plugin, data: greeting.scramble }, tls);
-  const { settings, status } = await readSettings(exchange, capabilities);
+  const prelude = preludeOf(upstream, greeting);
+  const { settings, status } = await readSettings(exchange, capabilities, prelude);
   const rest = exchange.detach();
   return {
     socket,
@@ -162,6 +166,7 @@ async function attemptLogIn(upstream: Upstream, features: ClientFeatures, attemp
     extended,
     threadId: greeting.threadId,
     serverVersion: greeting.serverVersion,
+    prelude,
     settings,
     status,
     rest,
@@ -318,6 +323,28 @@ const settingNames = [
   'autocommit',
 ];
 
+/** What the gateway sets for its sessions. */
+function preludeOf({ settings, statementTimeoutMs }: Upstream, { serverVersion }: Greeting): string[] {
+  const assignments = [...(settings ?? [])].map(
+    ([name, value]) => `\`${name.replaceAll('`', '')}\` = ${literal(value)}`,
+  );
+  if (statementTimeoutMs !== undefined) {
+    // MariaDB has seconds, for all statements; MySQL milliseconds, for SELECT alone.
+    assignments.push(
+      /mariadb/i.test(serverVersion)
+        ? `max_statement_time = ${statementTimeoutMs / 1000}`
+        : `max_execution_time = ${Math.max(1, Math.round(statementTimeoutMs))}`,
+    );
+  }
+  return assignments.length === 0 ? [] : [`SET ${assignments.join(', ')}`];
+}
+
+/** A value as it can stand in SET: numbers as they are, everything else as text that no sql_mode reads otherwise. */
+function literal(value: string): string {
+  if (/^-?\d+(?:\.\d+)?$/.test(value)) return value;
+  return `_utf8mb4 x'${Buffer.from(value).toString('hex')}'`;
+}
+
 /** Has the server report changes of what decides how statements are read. Servers without session tracking refuse it. */
 const track = `SET session_track_system_variables = CONCAT_WS(',', NULLIF(@@session_track_system_variables, ''), ${trackedVariables
   .map((name) => `'${name}'`)
@@ -326,11 +353,20 @@ const track = `SET session_track_system_variables = CONCAT_WS(',', NULLIF(@@sess
 const settingsQuery = `SELECT ${settingNames.map((name) => `@@${name}`).join(', ')}, DATABASE()`;
 const told = [...settingNames, 'database'];
 
-/** Asks for the settings; also after COM_RESET_CONNECTION. */
+/** Sets the gateway's own settings and asks for those in force; also after COM_RESET_CONNECTION. */
 export async function readSettings(
   exchange: Exchange,
   capabilities: number,
+  prelude: readonly string[],
 ): Promise<{ settings: ReadonlyMap<string, string>; status: number }> {
+  for (const statement of prelude) {
+    sendQuery(exchange, statement, capabilities);
+    const answer = await exchange.read();
+    if (answer[0] !== header.OK) {
+      const { code, message } = answer[0] === header.ERR ? decodeErr(answer) : { code: 0, message: '' };
+      throw new UpstreamProtocolError(`the server does not take a setting of the target (${code}: ${message})`);
+    }
+  }
   sendQuery(exchange, track, capabilities);
   await exchange.read();
   sendQuery(exchange, settingsQuery, capabilities);

@@ -36,9 +36,10 @@ export async function serve(file: string): Promise<void> {
 }
 
 function addresses(gateway: Awaited<ReturnType<typeof startGateway>>): string[] {
-  const { postgres, console: page } = gateway;
+  const { postgres, mysql, console: page } = gateway;
   return [
     ...(postgres === undefined ? [] : [`postgres=${postgres.host}:${postgres.port}`]),
+    ...(mysql === undefined ? [] : [`mysql=${mysql.host}:${mysql.port}`]),
     ...(page === undefined ? [] : [`console=${page.url}`]),
   ];
 }

@@ -11,8 +11,6 @@ export interface UnavailableSetting {
 }
 
 export const unavailableSettings: readonly UnavailableSetting[] = [
-  { path: 'listen.mysql' },
-  { path: 'targets.*.dialect', values: ['mysql'] },
   { path: 'targets.*.cost-guard' },
   { path: 'roles.[].budgets' },
   { path: 'loop-breaker' },

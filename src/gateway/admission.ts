@@ -1,5 +1,13 @@
 // From a hello and a proof to a session: the login, step by step, each refusal on record.
-import type { Admission, Challenge, ClientHello, MaybePromise, Proof, Refusal } from '../../protocols/gate.ts';
+import type {
+  Admission,
+  Challenge,
+  ClientHello,
+  MaybePromise,
+  Proof,
+  Refusal,
+  Upstream,
+} from '../../protocols/gate.ts';
 import type { Approvals } from '../approvals/index.ts';
 import { type Journal, newRecordId, newSessionId } from '../audit/index.ts';
 import type { Config } from '../config/index.ts';
@@ -9,6 +17,7 @@ import type { Store } from '../store/index.ts';
 import { adviser, holdDesk, revokedLogin, revokedSession } from './access.ts';
 import { credentialChallenge, credentialLogin } from './credential-login.ts';
 import type { Log } from './log.ts';
+import { connectionAttributes, targetNamed, wrongProtocol } from './mysql.ts';
 import { loginRefusal, noRole, unknownTarget } from './refusals.ts';
 import { Session } from './session.ts';
 import type { Setup } from './setup.ts';
@@ -37,7 +46,9 @@ export function challenge(config: Config, { store, log }: Premises, hello: Clien
     refusal: loginRefusal(
       'tls-required',
       'a token is accepted over TLS only',
-      'Connect with TLS (sslmode=require or stronger).',
+      hello.dialect === 'postgres'
+        ? 'Connect with TLS (sslmode=require or stronger).'
+        : 'Connect with TLS (--ssl-mode=REQUIRED, --ssl, or the like).',
     ),
   };
 }
@@ -61,10 +72,9 @@ export async function admit(setup: Setup, premises: Premises, hello: ClientHello
       );
     }
     const { identity } = verified;
-    const target = hello.database === undefined ? undefined : setup.targets.get(hello.database);
-    if (target === undefined) {
-      return await refused(journal, hello, identity, unknownTarget(hello.database ?? ''));
-    }
+    const named = targetNamed(hello);
+    const target = named === undefined ? undefined : setup.targets.get(named);
+    if (target === undefined) return await refused(journal, hello, identity, unknownTarget(named ?? ''));
     return await enter(setup, target, premises, hello, identity);
   } catch (cause) {
     log.error({ err: cause, client: hello.clientAddress }, 'login failed inside the gateway');
@@ -109,6 +119,8 @@ async function enter(
   credential?: StoredCredential,
 ): Promise<Admission> {
   const { journal, log, sessions, approvals } = premises;
+  const wrong = wrongProtocol(target.config, hello);
+  if (wrong !== undefined) return refused(journal, hello, identity, wrong);
   const revoked = revokedLogin(approvals, { ...identity, credential: credential?.user });
   if (revoked !== undefined) return refused(journal, hello, identity, revoked);
   const granted = () => approvals?.grants.heldBy(identity) ?? [];
@@ -140,7 +152,7 @@ async function enter(
     identity,
     credential: credential?.user,
     client: hello.clientAddress,
-    upstream: target.upstream(upstreamParameters(setup.config, target, hello, identity, first)),
+    upstream: upstreamOf(setup.config, target, hello, identity, first),
     reader,
     sql: reader.session(new Map()),
     policy,
@@ -221,19 +233,35 @@ function policyHeld(
   };
 }
 
-function upstreamParameters(
+/** Where a session goes, under which name, and with which settings and limits. */
+function upstreamOf(
   config: Config,
   target: Target,
   hello: ClientHello,
   identity: Identity,
   policy: SessionPolicy,
+): Upstream {
+  const { settings, dialect } = target.config;
+  const timeout = longestTimeout(policy);
+  if (dialect === 'postgres') return target.upstream(upstreamParameters(config, target, hello, identity, timeout), {});
+  return target.upstream(connectionAttributes(config, hello, identity.name), {
+    ...(settings.size === 0 ? {} : { settings }),
+    ...(timeout === undefined ? {} : { statementTimeoutMs: timeout }),
+  });
+}
+
+function upstreamParameters(
+  config: Config,
+  target: Target,
+  hello: ClientHello,
+  identity: Identity,
+  timeout: number | undefined,
 ): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>();
   if (!(config.keepApplicationName && hello.parameters.has('application_name'))) {
     parameters.set('application_name', `sallyport:${identity.name}`);
   }
   for (const [name, value] of target.config.settings) parameters.set(name, value);
-  const timeout = longestTimeout(policy);
   if (timeout !== undefined) parameters.set('statement_timeout', String(timeout));
   return parameters;
 }
@@ -276,7 +304,7 @@ async function refused(
     identity: identity?.name,
     issuer: identity?.issuer,
     groups: identity?.groups ?? [],
-    target: hello.database,
+    target: targetNamed(hello),
     client: hello.clientAddress,
     message: refusal.message,
     details: { rule: refusal.rule, user: hello.user, encrypted: hello.encrypted },

@@ -73,6 +73,12 @@ export class Session implements GateSession {
     this.started = parts.now();
   }
 
+  /** Sessions of one identity may end each other's statements (MySQL: COM_PROCESS_KILL). */
+  get owner(): string {
+    const { issuer, subject } = this.parts.identity;
+    return `${issuer}\n${subject}`;
+  }
+
   get masks(): boolean {
     const policy = this.parts.policy();
     return policy.kind === 'session' && (policy.masksApply || this.parts.detection !== undefined);
@@ -204,9 +210,7 @@ export class Session implements GateSession {
     }
     const ran = verdict.kind === 'hold' ? verdict.after : verdict;
     const limited = ran.kind === 'allow' && ran.statementTimeoutMs !== undefined;
-    return limited && reading.settings.some(({ name }) => name === 'statement_timeout')
-      ? { refusal: timeoutIsFixed }
-      : verdict;
+    return limited && reading.settings.some(({ name }) => timeouts.has(name)) ? { refusal: timeoutIsFixed } : verdict;
   }
 
   #denied(
@@ -357,6 +361,10 @@ export class Session implements GateSession {
     };
   }
 
+  reset(): void {
+    this.parts.sql.reset?.();
+  }
+
   transaction(status: 'I' | 'T' | 'E'): void {
     this.parts.sql.transaction(status);
   }
@@ -437,6 +445,9 @@ function tooLong(most: number): Refusal {
     hint: 'Send it in parts, or load data with COPY.',
   };
 }
+
+/** Under which names the dialects have it. */
+const timeouts: ReadonlySet<string> = new Set(['statement_timeout', 'max_statement_time', 'max_execution_time']);
 
 const timeoutIsFixed: Refusal = {
   kind: 'policy',

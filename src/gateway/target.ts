@@ -4,9 +4,10 @@ import type { Upstream, UpstreamTls } from '../../protocols/gate.ts';
 import type { Config, TargetConfig } from '../config/index.ts';
 import { type MaskKey, maskKey } from '../masking/index.ts';
 import { compilePolicy, type TargetPolicy } from '../policy/index.ts';
-import { createPostgresReader, type SqlReader } from '../sql/index.ts';
+import { createMysqlReader, createPostgresReader, type SqlReader } from '../sql/index.ts';
 import { type Detection, detectionOf } from './detection.ts';
 import type { Log } from './log.ts';
+import { readerConnection } from './mysql.ts';
 
 export class Target {
   readonly name: string;
@@ -38,11 +39,17 @@ export class Target {
   }
 
   async #open(): Promise<SqlReader> {
-    return createPostgresReader({
-      connect: this.client('sallyport:catalog'),
+    const shared = {
       trustedFunctions: this.config.trustedFunctions,
       refreshIntervalMs: this.config.catalogRefreshMs,
-      log: (message) => this.#log.info({ target: this.name }, message),
+      log: (message: string) => this.#log.info({ target: this.name }, message),
+    };
+    if (this.config.dialect === 'mysql') {
+      return createMysqlReader({ connect: readerConnection(this.config, this.tls()), ...shared });
+    }
+    return createPostgresReader({
+      connect: this.client('sallyport:catalog'),
+      ...shared,
     });
   }
 
@@ -72,7 +79,10 @@ export class Target {
   }
 
   /** Where and as whom a session of this target connects. */
-  upstream(parameters: ReadonlyMap<string, string>): Upstream {
+  upstream(
+    parameters: ReadonlyMap<string, string>,
+    limits: Pick<Upstream, 'settings' | 'statementTimeoutMs'>,
+  ): Upstream {
     const { host, port, database, user } = this.config;
     return {
       target: this.name,
@@ -83,6 +93,7 @@ export class Target {
       password: this.config.password?.reveal(),
       tls: this.tls(),
       parameters,
+      ...limits,
     };
   }
 
