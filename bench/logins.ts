@@ -11,6 +11,7 @@ import { loadConfig } from '../src/config/index.ts';
 import { createIdentity, exchange } from '../src/identity/index.ts';
 import { freePort, startEmbedded } from '../src/store/embedded.ts';
 import { openStore } from '../src/store/index.ts';
+import { cpuSeconds } from './support/cpu.ts';
 import { compared, type Metric, reporter, round, spread, table } from './support/metric.ts';
 import { end, firstLine, root } from './support/processes.ts';
 
@@ -72,11 +73,14 @@ export async function run(json: boolean): Promise<Metric[]> {
     // The first session opens the catalog, once for the gateway's life.
     for (const subject of subjects) await timed([subject.settings(0)]);
     const storms = new Map<string, number[]>(subjects.map(({ name }) => [name, []]));
+    const cpu = new Map<string, number[]>(subjects.slice(1).map(({ name }) => [name, []]));
     const steady = new Map<string, number[]>(subjects.map(({ name }) => [name, []]));
     for (let turn = 0; turn < rounds; turn++) {
       for (const { name, settings } of subjects) {
+        const before = cpuSeconds(gateway.pid ?? 0);
         steady.get(name)?.push(...(await oneByOne(settings)));
         storms.get(name)?.push(...(await timed(Array.from({ length: sessions }, (_, n) => settings(n)))));
+        cpu.get(name)?.push(((cpuSeconds(gateway.pid ?? 0) - before) * 1000) / (sessions + logins));
       }
       say(`round ${turn + 1} of ${rounds} done`);
     }
@@ -85,7 +89,9 @@ export async function run(json: boolean): Promise<Metric[]> {
     say(summary(`${sessions} sessions at once`, storms));
     say('');
     say(summary('one login after the other', steady));
-    say(`\nfetches of the issuer's keys: ${fetches}`);
+    const spent = [...cpu].map(([name, values]) => `${name} ${spread(values).median.toFixed(1)}`);
+    say(`\nCPU ms of the gateway for a login and its end: ${spent.join(', ')}`);
+    say(`fetches of the issuer's keys: ${fetches}`);
     return [
       ...compared('logins', 'storm_median_ms', storms, 'direct'),
       ...compared('logins', 'median_ms', steady, 'direct'),
@@ -93,6 +99,11 @@ export async function run(json: boolean): Promise<Metric[]> {
         { bench: 'logins', metric: `${name}.storm_overhead_ms`, value: round(overhead(storms, name)) },
         { bench: 'logins', metric: `${name}.overhead_ms`, value: round(overhead(steady, name)) },
       ]),
+      ...[...cpu].map(([name, values]) => ({
+        bench: 'logins',
+        metric: `${name}.gateway_cpu_ms`,
+        value: round(spread(values).median),
+      })),
       { bench: 'logins', metric: 'key_fetches', value: fetches },
     ];
   } finally {

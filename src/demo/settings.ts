@@ -46,6 +46,11 @@ roles:
     targets: [shop]
     allow: [read, write, ddl, session]  # far too much, as in real life: the rules below still hold
     tables: ["public.*"]
+  - name: analyst
+    groups: [crew-analyst]
+    targets: [shop]
+    allow: [read]
+    tables: [public.orders, public.order_items, public.products]
 
 rules:
   - name: no-drops

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { decodeJwt } from 'jose';
 import pg from 'pg';
 import { pino } from 'pino';
 import { beforeAll, expect, test } from 'vitest';
@@ -24,10 +25,7 @@ import { house } from './support.ts';
 const run = promisify(execFile);
 const sallyport = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
 
-const at = house({
-  extra: `credentials: { max-lifetime: 10m }
-`,
-});
+const at = house({ issuers: () => '  grace: 1s', extra: 'credentials: { max-lifetime: 10m }\n' });
 let store: Store;
 
 beforeAll(async () => {
@@ -130,13 +128,26 @@ test('an expired and a revoked credential are refused by name', async () => {
   expect(await revokeCredential(store, revoked.user)).toBe(false);
 });
 
+test('a session ends when its token does, after the grace of the file', async () => {
+  const config = await loadConfig(join(at().folder, 'sallyport.yaml'));
+  const password = await issueLocalToken(config, { sub: 'brief', groups: ['crew-support'], ttlMs: 2000 });
+  const { exp = 0 } = decodeJwt(password);
+  const client = await connect({ user: 'agent', password, database: 'shop' });
+  const ended = new Promise<Error>((resolve) => client.once('error', resolve));
+  expect(await ended).toMatchObject({ message: expect.stringContaining('its token has expired') });
+  expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000 + 950);
+  await expect
+    .poll(async () => (await at().records()).findLast(({ event }) => event === 'session-end'), { timeout: 10_000 })
+    .toMatchObject({ identity: 'brief' });
+});
+
 test('a session ends when its credential does', async () => {
   const short = await issue(undefined, 1500);
   const client = await connect({ user: short.user, password: short.password, database: 'shop' });
   const ended = new Promise<Error>((resolve) => client.once('error', resolve));
   await client.query('select 1');
   expect((await ended).message).toContain('expired');
-  expect(Date.now()).toBeGreaterThanOrEqual(short.expiresAt - 50);
+  expect(Date.now()).toBeGreaterThanOrEqual(short.expiresAt + 950);
 });
 
 test('sallyport login prints a URL that psql takes, while the gateway runs', async () => {

@@ -186,6 +186,22 @@ describe('workload tokens by configuration alone', () => {
   });
 });
 
+describe('workload tokens besides', () => {
+  test('GitLab CI', async () => {
+    const claims = {
+      sub: 'project_path:acme/agents:ref_type:branch:ref:main',
+      groups: undefined,
+      project_path: 'acme/agents',
+      namespace_path: 'acme',
+    };
+    expect(await identityOf(claims, { claims: { name: 'project_path', groups: 'namespace_path' } })).toMatchObject({
+      subject: claims.sub,
+      name: 'acme/agents',
+      groups: ['acme'],
+    });
+  });
+});
+
 describe('what is remembered', () => {
   test('a token is verified again once it has expired', async () => {
     const clock = { seconds: noon };
