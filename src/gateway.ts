@@ -2,7 +2,7 @@
 import type { Gate } from '../protocols/gate.ts';
 import { createPostgresListener } from '../protocols/postgres/index.ts';
 import { type Approvals, createApprovals } from './approvals/index.ts';
-import { openJournal } from './audit/index.ts';
+import { openJournal, startShipping } from './audit/index.ts';
 import { type Address, type Config, needsStore } from './config/index.ts';
 import { createLive, teed } from './console/index.ts';
 import { endRevoked } from './gateway/access.ts';
@@ -46,6 +46,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
   const store = needsStore(initial)
     ? await openStore(initial, { as: 'host', log: (message, err) => log.warn({ err }, message) })
     : undefined;
+  const shipping = store === undefined ? undefined : startShipping({ config: initial, log });
   let setup = await prepare(initial, log);
   const sessions = new Set<Session>();
   const approvals =
@@ -110,8 +111,9 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       await listener.drain(graceMs);
       for (const target of setup.targets.values()) await target.close();
       await approvals?.close();
-      await store?.close();
       await journal.close();
+      await shipping?.stop();
+      await store?.close();
     },
   };
 }
