@@ -16,6 +16,7 @@ export const rooms = [
   'sql',
   'config',
   'store',
+  'metrics',
 ] as const;
 
 /** Files of a room that hold plain types and data: other rooms may name them without going through the door. */

@@ -2,7 +2,7 @@
 import type { Gate } from '../protocols/gate.ts';
 import { createPostgresListener } from '../protocols/postgres/index.ts';
 import { type Approvals, createApprovals } from './approvals/index.ts';
-import { openJournal } from './audit/index.ts';
+import { openJournal, startShipping } from './audit/index.ts';
 import { type Address, type Config, needsStore } from './config/index.ts';
 import { createLive, teed } from './console/index.ts';
 import { endRevoked } from './gateway/access.ts';
@@ -11,6 +11,7 @@ import { type OpenConsole, openConsole } from './gateway/console.ts';
 import { recordCredentials } from './gateway/credential-login.ts';
 import { certificate, listen } from './gateway/listeners.ts';
 import { createLog, type Log } from './gateway/log.ts';
+import { countedJournal, createNumbers } from './gateway/metrics.ts';
 import { openMysql } from './gateway/mysql.ts';
 import type { Session } from './gateway/session.ts';
 import { prepare } from './gateway/setup.ts';
@@ -44,19 +45,22 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     compress: initial.audit.compress,
     log,
   });
-  const journal = initial.listen.console === undefined ? written : teed(written, live);
   const store = needsStore(initial)
     ? await openStore(initial, { as: 'host', log: (message, err) => log.warn({ err }, message) })
     : undefined;
-  let setup = await prepare(initial, log);
+  const shipping = store === undefined ? undefined : startShipping({ config: initial, log });
   const sessions = new Set<Session>();
+  const numbers = createNumbers({ journal: written, shipping, store, sessions });
+  const counted = countedJournal(written, numbers);
+  const journal = initial.listen.console === undefined ? counted : teed(counted, live);
+  let setup = await prepare(initial, log);
   const approvals =
     store === undefined
       ? undefined
       : createApprovals({ store, config: initial, audit: journal, log: (message, err) => log.warn({ err }, message) });
   approvals?.revocations.onRevoked((revocation) => endRevoked(sessions, revocation));
   await approvals?.ready();
-  const premises: Premises = { journal, log, sessions, store, approvals };
+  const premises: Premises = { journal, log, sessions, store, approvals, numbers };
   if (store !== undefined) recordCredentials(store, journal, log);
   const gate: Gate = {
     challenge: (hello) => challenge(setup.config, premises, hello),
@@ -115,8 +119,9 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       await Promise.all([listener.drain(graceMs), mysql?.listener.drain(graceMs)]);
       for (const target of setup.targets.values()) await target.close();
       await approvals?.close();
-      await store?.close();
       await journal.close();
+      await shipping?.stop();
+      await store?.close();
     },
   };
 }

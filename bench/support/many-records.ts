@@ -218,7 +218,7 @@ export async function fillStore(
       `insert into ${table} (${COLUMNS})
        select g.time, lpad(to_hex((extract(epoch from g.time) * 1000)::bigint), 12, '0') || lpad(to_hex(g.n), 8, '0'), m.event, m.session,
          case when g.burst then 'night-job' else m.identity end, m.issuer, m.groups, m.target, m.client, m.role,
-         replace(replace(m.text, '$1', (g.n * 7919 % 1000003)::text), '$2', substr(md5(g.n::text), 1, 12)),
+         replace(replace(m.text, '$1', (g.n::bigint * 7919 % 1000003)::text), '$2', substr(md5(g.n::text), 1, 12)),
          m.fingerprint, m.verbs, m.tables, m.columns, m.masked, m.verdict, m.rule, m.reason, m.would_be,
          case when m.verdict = 'allow' then 'completed' end, case when m.verdict = 'allow' then g.rows end,
          case when m.verdict = 'allow' then g.rows * 90 end, case when m.verdict = 'allow' then g.ms end,

@@ -24,6 +24,8 @@ export {
   type ColumnSummary,
   type Counted,
   columnSummaries,
+  type Detections,
+  detections,
   type IdentitySummary,
   identitySummaries,
   ruleHits,
@@ -32,6 +34,7 @@ export {
   type SummaryOptions,
   statementCounts,
 } from './store/summaries.ts';
+export { type ShippingOptions, startShipping } from './store/thread.ts';
 export { type TailOptions, tailRecords } from './tail.ts';
 export { isoTime } from './time.ts';
 export {

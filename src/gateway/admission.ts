@@ -17,6 +17,7 @@ import type { Store } from '../store/index.ts';
 import { adviser, holdDesk, revokedLogin, revokedSession } from './access.ts';
 import { credentialChallenge, credentialLogin } from './credential-login.ts';
 import type { Log } from './log.ts';
+import type { Numbers } from './metrics.ts';
 import { connectionAttributes, targetNamed, wrongProtocol } from './mysql.ts';
 import { loginRefusal, noRole, unknownTarget } from './refusals.ts';
 import { Session } from './session.ts';
@@ -32,6 +33,7 @@ export interface Premises {
   readonly store: Store | undefined;
   /** Likewise. */
   readonly approvals: Approvals | undefined;
+  readonly numbers: Numbers;
 }
 
 /** Tokens in the clear are for loopback alone, unless the file says otherwise. */
@@ -161,6 +163,7 @@ async function enter(
     secondReader: setup.config.secondReader === 'observe',
     maxStatementBytes: target.config.maxStatementBytes,
     audit: journal,
+    meter: premises.numbers.metrics,
     now: Date.now,
     holds: holdDesk(approvals, target),
     advice,

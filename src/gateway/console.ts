@@ -36,7 +36,10 @@ export async function openConsole(
     records: journalSource(setup().config.audit.journal),
     sessions: sessionSource(premises.sessions),
     log,
-    mounts: new Map([['/oauth2', (request: Request, env: object) => oauth.fetch(request, env)]]),
+    mounts: new Map<string, (request: Request, env: object) => Response | Promise<Response>>([
+      ['/oauth2', (request, env) => oauth.fetch(request, env)],
+      ['/metrics', () => premises.numbers.respond()],
+    ]),
     healthy: () => ({ ok: true, detail: {} }),
     async ready() {
       const stored = await store.query('select 1').then(

@@ -12,6 +12,7 @@ import type {
 import { type AuditSink, isoTime, newRecordId, type StatementRecord } from '../audit/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { MaskKey } from '../masking/index.ts';
+import type { GatewayMetrics } from '../metrics/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
 import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
 import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
@@ -38,6 +39,8 @@ export interface SessionParts {
   readonly detection: Detection | undefined;
   readonly maxStatementBytes: number;
   readonly audit: AuditSink;
+  /** Counts how long judgements take. */
+  readonly meter?: Pick<GatewayMetrics, 'judged'> | undefined;
   /** Wall clock in ms. */
   readonly now: () => number;
   /** The second reader looks at shapes never seen before, off the statement's path. */
@@ -85,6 +88,12 @@ export class Session implements GateSession {
   }
 
   judge(text: string, arrival: Arrival): MaybePromise<Judgement> {
+    const begun = performance.now();
+    const judgement = this.#judgeText(text, arrival);
+    return this.parts.meter === undefined ? judgement : this.parts.meter.judged(judgement, begun);
+  }
+
+  #judgeText(text: string, arrival: Arrival): MaybePromise<Judgement> {
     if (text.length > this.parts.maxStatementBytes || Buffer.byteLength(text) > this.parts.maxStatementBytes) {
       return this.#denied(`(a text of ${text.length} characters)`, undefined, tooLong(this.parts.maxStatementBytes));
     }

@@ -164,7 +164,20 @@ ${options.extra ?? ''}
   };
 }
 
+/** Settlements follow their results within milliseconds; what is still running after a second is running. */
 async function readJournal(folder: string): Promise<AuditRecord[]> {
+  for (let wait = 0; ; wait += 25) {
+    const records = await readLines(folder);
+    const settled = new Set(records.flatMap((each) => (each.event === 'settled' ? [each.record] : [])));
+    const open = records.some(
+      (each) => each.event === 'statement' && each.verdict === 'allow' && !settled.has(each.record),
+    );
+    if (!open || wait >= 1000) return records;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+async function readLines(folder: string): Promise<AuditRecord[]> {
   const records: AuditRecord[] = [];
   for (const name of (await readdir(folder, { recursive: true })).sort()) {
     if (!name.endsWith('.jsonl')) continue;

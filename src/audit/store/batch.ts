@@ -76,6 +76,15 @@ export class RecordBatch {
   }
 }
 
+/** A row as it is once its settlement has come late. */
+export interface LateRow {
+  readonly identity: string | null;
+  readonly time: Date;
+  readonly rows: string;
+  readonly tables: readonly string[];
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
 /** Adds up what the page counts. Rows that were in the store already are not counted again. */
 export class Counts {
   readonly #tallies = new Map<string, Tally>();
@@ -104,15 +113,27 @@ export class Counts {
     for (const table of row.tables) count('table', table, hour);
     for (const column of row.columns) count('column', column, hour);
     for (const column of row.masked) count('masked', column, hour);
-    const detected = row.details.detected;
-    if (Array.isArray(detected)) {
-      for (const each of detected) if (typeof each === 'string') count('detected', each, hour);
+    this.detected(row.details.detected, row.tables, hour, row.time);
+  }
+
+  /** What detectors found in results: by detector, on the table where there is only one. */
+  detected(found: unknown, tables: readonly string[], period: string, time: string): void {
+    if (typeof found !== 'object' || found === null) return;
+    for (const [detector, values] of Object.entries(found)) {
+      if (typeof values !== 'number') continue;
+      const tally = this.#tally('detected', detector, tables.length === 1 ? (tables[0] ?? '') : '', period, time);
+      tally.allowed++;
+      tally.rows += values;
     }
   }
 
-  /** Rows that a late settlement brought. */
-  rows(identity: string, time: string, rows: number): void {
-    this.#tally('identity', identity, '', `${time.slice(0, 13)}:00:00.000Z`, time).rows += rows;
+  /** What a late settlement brought. */
+  late(settled: LateRow): void {
+    const time = settled.time.toISOString();
+    const hour = `${time.slice(0, 13)}:00:00.000Z`;
+    if (settled.identity !== null)
+      this.#tally('identity', settled.identity, '', hour, time).rows += Number(settled.rows);
+    this.detected(settled.details.detected, settled.tables, hour, time);
   }
 
   /** In an order that is the same for every gateway, so that two never wait for each other in a circle. */

@@ -137,6 +137,38 @@ export async function columnSummaries(store: Queries, options: SummaryOptions = 
   };
 }
 
+export interface Detections {
+  readonly detector: string;
+  /** The table, where the statements named only one. */
+  readonly table: string | undefined;
+  readonly statements: number;
+  readonly values: number;
+  readonly latest: string;
+}
+
+/** What detectors found in results that no mask covers, the most values first. */
+export async function detections(store: Queries, options: SummaryOptions = {}): Promise<Summaries<Detections>> {
+  const limit = limitOf(options);
+  const offset = offsetOf(options);
+  const rows = await store.query<TallyRow & { part: string }>(
+    `select name, part, sum(allowed) as allowed, sum(rows) as rows, max(latest) as latest
+     from sallyport.record_tallies
+     where kind = 'detected' and period >= $1 and ($2::text is null or strpos(lower(part), lower($2)) > 0)
+     group by name, part order by sum(rows) desc, name, part limit $3 offset $4`,
+    [since(options, 'hour'), options.like ?? null, limit + 1, offset],
+  );
+  return {
+    items: rows.slice(0, limit).map(({ name, part, allowed, rows: values, latest }) => ({
+      detector: name,
+      table: part === '' ? undefined : part,
+      statements: Number(allowed),
+      values: Number(values),
+      latest: latest.toISOString(),
+    })),
+    next: rows.length > limit ? String(offset + limit) : undefined,
+  };
+}
+
 async function tallies(
   store: Queries,
   kind: string,

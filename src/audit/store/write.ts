@@ -1,6 +1,6 @@
 // Writes a batch and moves the chain's place in one transaction: after a crash at any moment both stand or neither.
 import type { Queries, Store } from '../../store/types.ts';
-import { Counts, LONGEST_NAME, namesOf, type RecordBatch } from './batch.ts';
+import { Counts, type LateRow, LONGEST_NAME, namesOf, type RecordBatch } from './batch.ts';
 import { codeOf, dayOf, makeDay, oldestKept } from './days.ts';
 import type { RecordRow } from './rows.ts';
 import { BEGINNING, type Place } from './source.ts';
@@ -114,19 +114,17 @@ export class ChainWriter {
     });
     const all = given.map(({ time }) => time).sort();
     // The bounds let the planner leave out all partitions but those of these days.
-    const settled = await queries.query<{ identity: string | null; time: Date; rows: string }>(
+    const settled = await queries.query<LateRow>(
       `update sallyport.records as kept set outcome = given.outcome, sqlstate = given.sqlstate, rows = given.rows,
          bytes = given.bytes, ms = given.ms, details = kept.details || given.details, terms = kept.terms || given.terms
        from json_to_recordset($1::json) as given(record text, time timestamptz, outcome text, sqlstate text, rows bigint,
          bytes bigint, ms float8, details jsonb, terms integer[])
        where kept.time = given.time and kept.record = given.record and kept.time >= $2 and kept.time <= $3
          and kept.outcome is null
-       returning kept.identity, kept.time, kept.rows`,
+       returning kept.identity, kept.time, kept.rows, kept.tables, kept.details`,
       [JSON.stringify(given), all[0], all.at(-1)],
     );
-    for (const { identity, time, rows } of settled) {
-      if (identity !== null) counts.rows(identity, time.toISOString(), Number(rows));
-    }
+    for (const row of settled) counts.late(row);
   }
 
   async #keepOpen(queries: Queries, batch: RecordBatch, oldest: string): Promise<void> {
