@@ -61,8 +61,16 @@ test('audit tail, search, export and verify read what sessions leave', async () 
   expect(await sallyport('audit', 'verify', '-c', file())).toMatchObject({ code: 0 });
 });
 
+test('commands that need the store say how to have one', async () => {
+  for (const command of ['approvals', 'grants', 'sessions', 'revocations']) {
+    const { code, err } = await sallyport(command, 'list', '-c', file());
+    expect(code).toBe(1);
+    expect(err).toContain('store: embedded');
+  }
+});
+
 test('what is not there yet says so and fails', async () => {
-  for (const command of ['approvals', 'grants', 'scan']) {
+  for (const command of ['scan']) {
     const { code, err } = await sallyport(command, 'list', '-c', file());
     expect(code).toBe(1);
     expect(err).toContain('not available yet');
