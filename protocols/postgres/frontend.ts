@@ -246,6 +246,35 @@ export const terminateFrame = Buffer.from([frontend.Terminate, 0, 0, 0, 4]);
 /** Binds the unnamed statement to the unnamed portal: no parameters, text results. */
 export const bindUnnamed = Buffer.from([frontend.Bind, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0]);
 
+const idle = 'sallyport_idle';
+/**
+ * A run of a statement that does nothing, from Parse to Close, under a name of its own. The server's statement_timeout runs from the
+ * first message of a statement and stops when an Execute is complete ("exec_execute_message").
+ */
+export const idleRun = Buffer.concat([
+  encodeParse(idle, 'select where false', noTypes),
+  encodeBindNamed(idle),
+  encodeExecute(idle, 0),
+  encodeClose({ of: 'portal', name: idle }),
+  encodeClose({ of: 'statement', name: idle }),
+]);
+
+/** Binds a statement without parameters to the portal of the same name: text results. */
+function encodeBindNamed(name: string): Buffer {
+  const length = Buffer.byteLength(name);
+  const frame = openFrame(frontend.Bind, 12 + length * 2);
+  frame.fill(0, 5);
+  frame.write(name, 5);
+  frame.write(name, 6 + length);
+  return frame;
+}
+
+function encodeClose(named: Named): Buffer {
+  const frame = encodeDescribe(named);
+  frame[0] = frontend.Close;
+  return frame;
+}
+
 /** Closes the unnamed statement. */
 export const closeUnnamed = Buffer.from([frontend.Close, 0, 0, 0, 6, 0x53, 0]);
 export const emptyQuery = encodeQuery('');

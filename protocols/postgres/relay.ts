@@ -145,6 +145,7 @@ export class Relay implements RequestHost {
 
   holding(notice: string, withdraw: () => void): () => void {
     this.withdraw = withdraw;
+    this.toUpstream.flush();
     const tell = () => {
       this.frames.aside(encodeNotice(notice));
       this.toClient.flush();

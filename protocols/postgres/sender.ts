@@ -2,10 +2,10 @@
 import type { Plan } from '../gate.ts';
 import type { Conversation } from './conversation.ts';
 import type { ErrorFields } from './errors.ts';
-import { type BindParameters, failingParse, failingQuery, failingUnnamedParse } from './frontend.ts';
+import { type BindParameters, failingParse, failingQuery, failingUnnamedParse, idleRun } from './frontend.ts';
 import { frontend } from './letters.ts';
 import type { Output } from './output.ts';
-import type { Portal, Reply, Run, Statement } from './replies.ts';
+import { type Portal, type Reply, Run, type Statement } from './replies.ts';
 
 const endsTransaction = /\b(?:commit|end|prepare|constraints)\b/i;
 const sharedNames = /\b(?:prepare|deallocate|discard|declare|close)\b/i;
@@ -40,6 +40,23 @@ export class Sender {
       change: unnamed ? conversation.statements.change('', undefined, conversation.group) : undefined,
       ...this.common(false, error),
     });
+  }
+
+  /** Stops the server's statement_timeout while a statement that it has begun to receive waits for a person. */
+  stopClock(): void {
+    const { conversation } = this;
+    if (!conversation.groupBegun || conversation.skipping || conversation.copyIn !== undefined) return;
+    this.output.push(idleRun);
+    const own = { ...this.common(false, undefined), hidden: true };
+    const closing = { kind: 'close', statement: undefined, portal: undefined, closes: undefined } as const;
+    const replies: readonly Reply[] = [
+      { kind: 'parse', statement: undefined, change: undefined, ...own },
+      { kind: 'bind', change: undefined, ...own },
+      { kind: 'execute', portal: undefined, run: new Run(undefined, undefined), ends: false, ...own },
+      { ...closing, ...own },
+      { ...closing, ...own },
+    ];
+    for (const reply of replies) conversation.replies.push(reply);
   }
 
   /** The present sync group, which begins with this at the latest. */

@@ -354,6 +354,7 @@ export class Statements {
   ): Promise<void> | undefined {
     const { conversation } = this;
     if (opened.kind === 'hold') {
+      this.sender.stopClock();
       return this.judging.held(opened, (ready) => this.opened(ready, plan, name, portal, maxRows, bytes, start, end));
     }
     if (opened.kind === 'refused') {

@@ -61,8 +61,8 @@ test('audit tail, search, export and verify read what sessions leave', async () 
   expect(await sallyport('audit', 'verify', '-c', file())).toMatchObject({ code: 0 });
 });
 
-test('commands about approvals say what the file lacks', async () => {
-  for (const command of ['approvals', 'grants']) {
+test('commands that need the store say how to have one', async () => {
+  for (const command of ['approvals', 'grants', 'sessions', 'revocations']) {
     const { code, err } = await sallyport(command, 'list', '-c', file());
     expect(code).toBe(1);
     expect(err).toContain('Add "store: embedded" to it');
