@@ -3,7 +3,12 @@ import { type DrainClient, drainClient, type Login } from './drain-client.ts';
 
 export type Order =
   | { readonly kind: 'login'; readonly login: Login }
-  | { readonly kind: 'drain'; readonly sql: string; readonly format: 'text' | 'binary' };
+  | {
+      readonly kind: 'drain';
+      readonly sql: string;
+      readonly format: 'text' | 'binary';
+      readonly bytesPerSecond: number | undefined;
+    };
 
 let client: DrainClient | undefined;
 
@@ -12,7 +17,7 @@ process.on('message', async (order: Order) => {
     if (order.kind === 'login') {
       client = await drainClient(order.login);
       process.send?.({ rows: 0, bytes: 0, seconds: 0 });
-    } else process.send?.(await client?.drain(order.sql, order.format));
+    } else process.send?.(await client?.drain(order.sql, order.format, order.bytesPerSecond));
   } catch (error) {
     process.send?.({ error: error instanceof Error ? error.message : String(error) });
   }

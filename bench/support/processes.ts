@@ -112,10 +112,15 @@ export interface GatewaySetup {
   /** The `masks:` section, or an empty text. */
   readonly masks: string;
   readonly durable: boolean;
+  /** Names of further targets on the same database, for masks of their own. */
+  readonly targets?: readonly string[];
+  /** Run the compiled files, as the published package does, in place of the sources. */
+  readonly compiled?: boolean;
 }
 
 /** The gateway, as `serve` runs it from a file, with a token of its local issuer. */
-export async function gatewayLeg({ name, upstream, masks, durable }: GatewaySetup): Promise<Leg> {
+export async function gatewayLeg(setup: GatewaySetup): Promise<Leg> {
+  const { name, upstream, masks, durable, targets = [] } = setup;
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
   const port = await freePort();
   const file = join(folder, 'sallyport.yaml');
@@ -128,15 +133,19 @@ identity:
   issuers:
     - local: true
 targets:
-  ${upstream.database}:
+${[upstream.database, ...targets]
+  .map(
+    (target) => `  ${target}:
     dialect: postgres
     url: postgres://${upstream.user}@${upstream.host}:${upstream.port}/${upstream.database}
     password: { file: password }
-    tls: disable
+    tls: disable`,
+  )
+  .join('\n')}
 roles:
   - name: bench
     groups: [bench]
-    targets: [${upstream.database}]
+    targets: ["*"]
     allow: [read, write, ddl, session]
 rules: []
 ${masks}
@@ -145,7 +154,7 @@ audit:
   durable: ${durable}
 `,
   );
-  const command = join(root, 'bin', 'sallyport.js');
+  const command = setup.compiled === true ? await compiled() : join(root, 'bin', 'sallyport.js');
   const child = spawn(process.execPath, [command, 'serve', '-c', file], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -174,9 +183,16 @@ audit:
   }
 }
 
+/** Compiles the sources into dist/, as packing does; answers the command. */
+async function compiled(): Promise<string> {
+  await output('npm', ['run', '--silent', 'build']);
+  return join(root, 'dist', 'src', 'main.js');
+}
+
 export interface DrainProcess {
   readonly pid: number;
-  drain(sql: string, format?: 'text' | 'binary'): Promise<Drained>;
+  /** With `bytesPerSecond` the client reads no faster than that. */
+  drain(sql: string, format?: 'text' | 'binary', bytesPerSecond?: number): Promise<Drained>;
   stop(): Promise<void>;
 }
 
@@ -197,7 +213,7 @@ export async function drainProcess(login: Login): Promise<DrainProcess> {
   await ask({ kind: 'login', login });
   return {
     pid: child.pid ?? 0,
-    drain: (sql, format = 'text') => ask({ kind: 'drain', sql, format }),
+    drain: (sql, format = 'text', bytesPerSecond = undefined) => ask({ kind: 'drain', sql, format, bytesPerSecond }),
     stop: () => end(child),
   };
 }
