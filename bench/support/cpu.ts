@@ -1,5 +1,5 @@
 // CPU time of a process and all its children, from Linux's /proc.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
@@ -30,6 +30,17 @@ export function cpuSeconds(pid: number): number {
 /** The most resident memory the process ever had, in bytes. */
 export function peakMemory(pid: number): number {
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kilobytes ?? Number.NaN) * 1024;
+}
+
+/** Begins a new peak (proc(5), clear_refs): `peakMemory` then tells of what follows. */
+export function resetPeakMemory(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+/** Resident memory now, in bytes. */
+export function residentMemory(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(kilobytes ?? Number.NaN) * 1024;
 }
 

@@ -17,8 +17,11 @@ export interface Drained {
 }
 
 export interface DrainClient {
-  /** Runs one statement and counts its rows: in text by a simple query, in binary by an unnamed prepared statement. */
-  drain(sql: string, format: 'text' | 'binary'): Promise<Drained>;
+  /**
+   * Runs one statement and counts its rows: in text by a simple query, in binary by an unnamed prepared statement. With `bytesPerSecond`
+   * it reads no faster than that.
+   */
+  drain(sql: string, format: 'text' | 'binary', bytesPerSecond?: number): Promise<Drained>;
   close(): void;
 }
 
@@ -32,6 +35,8 @@ export function drainClient(login: Login): Promise<DrainClient> {
     let rows = 0;
     let bytes = 0;
     let failure: Error | undefined;
+    /** Bytes a second, where the client is to be slow. */
+    let pace: number | undefined;
     /** Bytes of the present message that are still to come and of no interest. */
     let skip = 0;
     /** A header, or a message to be read, that does not lie in one chunk. */
@@ -83,6 +88,11 @@ export function drainClient(login: Login): Promise<DrainClient> {
       else if (at < end) partial = Buffer.from(chunk.subarray(at, end));
     };
 
+    const wait = (ms: number) => {
+      socket.pause();
+      setTimeout(() => socket.resume(), ms);
+    };
+
     const socket = connect({
       host: login.host,
       port: login.port,
@@ -90,6 +100,7 @@ export function drainClient(login: Login): Promise<DrainClient> {
         buffer: Buffer.allocUnsafeSlow(256 * 1024),
         callback: (count, buffer) => {
           walk(buffer as Buffer, count);
+          if (pace !== undefined) wait((count / pace) * 1000);
           return true;
         },
       },
@@ -100,7 +111,8 @@ export function drainClient(login: Login): Promise<DrainClient> {
     socket.once('connect', () => socket.write(startup(login)));
 
     const client: DrainClient = {
-      async drain(sql, format) {
+      async drain(sql, format, bytesPerSecond) {
+        pace = bytesPerSecond;
         rows = 0;
         bytes = 0;
         failure = undefined;

@@ -114,10 +114,15 @@ export interface GatewaySetup {
   readonly durable: boolean;
   /** Left out: postgres. */
   readonly dialect?: 'postgres' | 'mysql';
+  /** Names of further targets on the same database, for masks of their own. */
+  readonly targets?: readonly string[];
+  /** Run the compiled files, as the published package does, in place of the sources. */
+  readonly compiled?: boolean;
 }
 
 /** The gateway, as `serve` runs it from a file, with a token of its local issuer. */
-export async function gatewayLeg({ name, upstream, masks, durable, dialect = 'postgres' }: GatewaySetup): Promise<Leg> {
+export async function gatewayLeg(setup: GatewaySetup): Promise<Leg> {
+  const { name, upstream, masks, durable, dialect = 'postgres', targets = [] } = setup;
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
   const port = await freePort();
   const file = join(folder, 'sallyport.yaml');
@@ -130,15 +135,19 @@ identity:
   issuers:
     - local: true
 targets:
-  ${upstream.database}:
+${[upstream.database, ...targets]
+  .map(
+    (target) => `  ${target}:
     dialect: ${dialect}
     url: ${dialect}://${upstream.user}@${upstream.host}:${upstream.port}/${upstream.database}
     password: { file: password }
-    tls: disable
+    tls: disable`,
+  )
+  .join('\n')}
 roles:
   - name: bench
     groups: [bench]
-    targets: [${upstream.database}]
+    targets: ["*"]
     allow: [read, write, ddl, session]
 rules: []
 ${masks}
@@ -147,7 +156,7 @@ audit:
   durable: ${durable}
 `,
   );
-  const command = join(root, 'bin', 'sallyport.js');
+  const command = setup.compiled === true ? await compiled() : join(root, 'bin', 'sallyport.js');
   const child = spawn(process.execPath, [command, 'serve', '-c', file], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -176,9 +185,16 @@ audit:
   }
 }
 
+/** Compiles the sources into dist/, as packing does; answers the command. */
+async function compiled(): Promise<string> {
+  await output('npm', ['run', '--silent', 'build']);
+  return join(root, 'dist', 'src', 'main.js');
+}
+
 export interface DrainProcess {
   readonly pid: number;
-  drain(sql: string, format?: 'text' | 'binary'): Promise<Drained>;
+  /** With `bytesPerSecond` the client reads no faster than that. */
+  drain(sql: string, format?: 'text' | 'binary', bytesPerSecond?: number): Promise<Drained>;
   stop(): Promise<void>;
 }
 
@@ -199,7 +215,7 @@ export async function drainProcess(login: Login, dialect: 'postgres' | 'mysql' =
   await ask({ kind: 'login', login, dialect });
   return {
     pid: child.pid ?? 0,
-    drain: (sql, format = 'text') => ask({ kind: 'drain', sql, format }),
+    drain: (sql, format = 'text', bytesPerSecond = undefined) => ask({ kind: 'drain', sql, format, bytesPerSecond }),
     stop: () => end(child),
   };
 }
