@@ -1,8 +1,9 @@
 // The HTTP API: what the page shows, as JSON, for programs with a bearer token and for the page's own scripts.
 import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { killSession, reasonOf } from './actions.ts';
-import { eventStream } from './events.ts';
+import { fieldsOf, killSession, reasonIn } from './actions.ts';
+import { decisionApi } from './decision-api.ts';
+import { recordStream } from './events.ts';
 import { numberOf, readFilter } from './filters.ts';
 import { allow, type Env } from './guard.ts';
 import { liveFilter } from './live-filter.ts';
@@ -35,10 +36,10 @@ export function api(parts: ConsoleParts): Hono<Env> {
     const wanted = liveFilter(new URL(context.req.url).searchParams);
     const watcher = live.watch(wanted);
     if (watcher === undefined) throw new HTTPException(503, { message: 'Too many are watching already.' });
-    return eventStream(watcher, (record) => record, context.req.raw.signal);
+    return recordStream(watcher, (record) => record, context.req.raw.signal);
   });
-  app.get('/sessions', (context) => {
-    const items = sessions.list().map((session) => {
+  app.get('/sessions', async (context) => {
+    const items = (await sessions.list()).map((session) => {
       const activity = live.activity(session.id);
       return {
         ...session,
@@ -52,12 +53,8 @@ export function api(parts: ConsoleParts): Hono<Env> {
     return context.json({ items });
   });
   app.post('/sessions/:id/kill', allow('admin', forbidden), async (context) => {
-    const killed = await killSession(
-      parts,
-      context.get('person'),
-      context.req.param('id') ?? '',
-      await reasonOf(context),
-    );
+    const reason = reasonIn(await fieldsOf(context));
+    const killed = await killSession(parts, context.get('person'), context.req.param('id') ?? '', reason);
     if (!killed) throw new HTTPException(404, { message: 'There is no open session of this id.' });
     return context.json({ killed: true });
   });
@@ -92,6 +89,7 @@ export function api(parts: ConsoleParts): Hono<Env> {
     }));
     return context.json({ masks, masked: await records.maskedColumns(range) });
   });
+  app.route('/', decisionApi(parts));
   app.all('*', () => {
     throw new HTTPException(404, { message: 'The API has nothing of this name.' });
   });

@@ -1,6 +1,7 @@
 // What the console asks of the rest of the product, as types: where records, sessions, rules and decisions come from.
 import type { SessionId } from '../../protocols/gate.ts';
 import type { AuditFilter, Merged } from '../audit/index.ts';
+import type { Approvers } from '../policy/types.ts';
 import type { Person } from './people.ts';
 
 /** Some items of a longer list; `next` is the cursor behind the last one, where there are more. */
@@ -50,6 +51,7 @@ export interface RuleHits {
 }
 
 export interface IdentitySummary {
+  /** The name, as records have it. */
   readonly identity: string;
   readonly issuer: string;
   readonly groups: readonly string[];
@@ -77,6 +79,7 @@ export interface MaskedColumn {
 /** A client connection that is open now. */
 export interface SessionView {
   readonly id: SessionId;
+  readonly subject: string;
   readonly identity: string;
   readonly issuer: string;
   readonly groups: readonly string[];
@@ -87,7 +90,8 @@ export interface SessionView {
 }
 
 export interface SessionSource {
-  list(): readonly SessionView[];
+  /** Of all gateways that share the store. */
+  list(): Promise<readonly SessionView[]>;
   /** False where no such session is open. */
   kill(id: string, by: Person, reason: string): Promise<boolean>;
 }
@@ -95,4 +99,93 @@ export interface SessionSource {
 export interface Health {
   readonly ok: boolean;
   readonly detail: Readonly<Record<string, string>>;
+}
+
+/** A held statement, as the approvals room has it. */
+export interface HoldView {
+  readonly id: string;
+  readonly state: 'pending' | 'approved' | 'denied' | 'withdrawn' | 'expired';
+  readonly session: string;
+  readonly record: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly identity: string;
+  readonly groups: readonly string[];
+  readonly target: string;
+  readonly rule: string;
+  readonly message: string;
+  readonly text: string;
+  readonly parameters: readonly { readonly text: string | null; readonly masked: boolean }[];
+  readonly estimate:
+    | { readonly kind: 'estimate'; readonly rows: number; readonly cost: number }
+    | { readonly kind: 'none'; readonly why: string };
+  readonly approvers: Approvers;
+  readonly created: Date;
+  readonly expires: Date;
+  readonly decided: Date | undefined;
+  readonly reason: string | undefined;
+  readonly opinions: readonly OpinionView[];
+}
+
+/** A role asked for, or given, for a time. */
+export interface GrantView {
+  readonly id: string;
+  readonly state: 'pending' | 'active' | 'denied' | 'withdrawn' | 'expired' | 'revoked';
+  readonly issuer: string;
+  readonly subject: string;
+  readonly identity: string;
+  readonly groups: readonly string[];
+  readonly role: string;
+  readonly reason: string;
+  readonly forMs: number;
+  readonly approvers: Approvers;
+  readonly created: Date;
+  readonly expires: Date;
+  readonly ends: Date | undefined;
+  readonly opinions: readonly OpinionView[];
+}
+
+export interface OpinionView {
+  readonly by: string;
+  readonly verdict: 'approve' | 'deny';
+  readonly reason: string | undefined;
+  readonly at: Date;
+}
+
+/** Whether an answer was taken, and else why not, in words for the person. */
+export type Taken =
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'refused'; readonly why: string; readonly message: string };
+
+export interface AnswerView {
+  readonly verdict: 'approve' | 'deny';
+  readonly reason: string;
+  /** The shape of the statement is agreed to for so long; grants: for so long at most. */
+  readonly forMs: number | undefined;
+}
+
+export interface RevocationView {
+  readonly id: string;
+  readonly kind: 'identity' | 'token' | 'session' | 'credential';
+  /** What is revoked, in words. */
+  readonly what: string;
+  readonly issuer: string | undefined;
+  readonly subject: string | undefined;
+  readonly by: string;
+  readonly reason: string | undefined;
+  readonly at: Date;
+}
+
+/** Held statements, grants and revocations. */
+export interface DecisionSource {
+  holds(which: 'waiting' | 'past'): Promise<readonly HoldView[]>;
+  grants(which: 'waiting' | 'active' | 'past'): Promise<readonly GrantView[]>;
+  decide(kind: 'hold' | 'grant', id: string, by: Person, answer: AnswerView): Promise<Taken>;
+  revokeGrant(id: string, by: Person, reason: string): Promise<Taken>;
+  revocations(): Promise<readonly RevocationView[]>;
+  /** Ends the identity's sessions everywhere and refuses its logins until it is lifted. */
+  revokeIdentity(issuer: string, subject: string, by: Person, reason: string): Promise<void>;
+  liftRevocation(id: string, by: Person): Promise<boolean>;
+  /** Calls back after any change anywhere; the returned function ends it. */
+  watch(changed: () => void): () => void;
 }

@@ -64,9 +64,10 @@ function hasLocalIssuer(config: Config): boolean {
 
 function sessionSource(sessions: ReadonlySet<Session>): SessionSource {
   return {
-    list: () =>
+    list: async () =>
       [...sessions].map(({ id, started, upstream, parts: { identity, client } }) => ({
         id,
+        subject: identity.subject,
         identity: identity.name,
         issuer: identity.issuer,
         groups: identity.groups,

@@ -1,4 +1,5 @@
 // What every page of the console does beyond its markup: keys, ages that keep going, and the scripts of single views.
+import { startRefresh } from './approvals.js';
 import { startLineage } from './lineage.js';
 import { startLive } from './live.js';
 
@@ -68,7 +69,7 @@ function tick() {
     each.textContent = left > 0 ? elapsed(left) : 'over';
   }
 }
-if (document.querySelector('time[data-ago], time[data-until]') !== null) setInterval(tick, 1000);
+setInterval(tick, 1000);
 
 // Empty fields stay out of the URL, so that it can be read and shared.
 for (const form of document.querySelectorAll('form[data-filter]')) {
@@ -78,4 +79,5 @@ for (const form of document.querySelectorAll('form[data-filter]')) {
 }
 
 if (body.dataset.page === 'live') startLive();
+startRefresh();
 startLineage();

@@ -2,8 +2,8 @@
 import { count, plural, time } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import type { Span } from '../range.ts';
-import type { IdentitySummary, Page, Touched } from '../sources.ts';
-import { empty } from './layout.ts';
+import type { IdentitySummary, Page, RevocationView, Touched } from '../sources.ts';
+import { empty, forRole, type Viewer } from './layout.ts';
 import { spanLinks } from './overview.ts';
 import { facts, identityPath, searchFor } from './record.ts';
 import { shortText } from './rows.ts';
@@ -43,9 +43,16 @@ export interface IdentityData {
   readonly issuer: string;
   readonly touched: Touched;
   readonly open: number;
+  /** What the name stands for in tokens; a revocation names one. */
+  readonly subjects: readonly string[];
+  readonly revocations: readonly RevocationView[];
+  /** This gateway can revoke. */
+  readonly revocable: boolean;
+  readonly viewer: Viewer;
 }
 
-export function identityView({ span, name, issuer, touched, open }: IdentityData): Html {
+export function identityView(data: IdentityData): Html {
+  const { span, name, issuer, touched, open } = data;
   const { summary, tables, columns, verbs } = touched;
   const bars = (
     title: string,
@@ -58,6 +65,7 @@ export function identityView({ span, name, issuer, touched, open }: IdentityData
     )}</ol></section>`;
   };
   return html`<p class="lead"><strong>${name}</strong> <span class="fine">of ${issuer}</span></p>
+${revocation(data)}
 ${spanLinks('/identity', span, { issuer, name })}
 ${
   summary === undefined
@@ -104,4 +112,28 @@ ${bars(
 )}
 </div>`
 }`;
+}
+
+/** Whether the identity is revoked, and for admins the way to change that. */
+function revocation({ name, issuer, subjects, revocations, revocable, viewer }: IdentityData): Html | undefined {
+  if (!revocable) return undefined;
+  const hidden = html`<input type="hidden" name="csrf" value="${viewer.csrf}"><input type="hidden" name="issuer" value="${issuer}"><input type="hidden" name="name" value="${name}">`;
+  const revoked = new Set(revocations.map(({ subject }) => subject));
+  const open = subjects.filter((subject) => !revoked.has(subject));
+  return html`${revocations.map(
+    (each) =>
+      html`<div class="confirm"><p><span class="badge deny">revoked</span> subject <strong>${each.subject}</strong> by ${each.by}${each.reason === undefined || each.reason === '' ? '' : html`: ${each.reason}`} <span class="fine">${time(each.at.toISOString())}</span></p>${forRole(viewer.person, 'admin', () => html`<form method="post" action="/identity/lift">${hidden}<input type="hidden" name="revocation" value="${each.id}"><button>Lift it</button></form>`)}</div>`,
+  )}${
+    open.length === 0
+      ? ''
+      : forRole(
+          viewer.person,
+          'admin',
+          () => html`<details class="revoke"><summary class="button danger">Revoke…</summary><form class="confirm" method="post" action="/identity/revoke">${hidden}
+<p>All its sessions end now, and it cannot log in until the revocation is lifted.</p>
+<label>Subject <select name="subject">${open.map((subject) => html`<option value="${subject}">${subject}</option>`)}</select></label>
+<label>Reason <input name="reason" maxlength="500" autocomplete="off"></label>
+<p><button class="danger">Revoke it</button></p></form></details>`,
+        )
+  }`;
 }

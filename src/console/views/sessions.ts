@@ -48,7 +48,7 @@ function sessionRow(session: SessionView, activity: Activity | undefined, viewer
 <td class="mono fine">${client}</td>
 <td class="num">${count(activity?.statements ?? 0)}</td>
 <td class="num${(activity?.denied ?? 0) > 0 ? ' deny' : ''}">${count(activity?.denied ?? 0)}</td>
-<td class="sql">${last === undefined ? '' : html`${activity?.running === true ? html`<span class="running">running</span> ` : ''}<code>${sql(last.text, 'line')}</code>`}</td>
+<td class="sql">${last === undefined ? '' : html`<div>${activity?.running === true ? html`<span class="running">running</span>` : ''}<code>${sql(last.text, 'line')}</code></div>`}</td>
 <td class="act">${forRole(viewer.person, 'admin', () => html`<a class="button danger small" href="/sessions?kill=${encodeURIComponent(id)}">Kill</a>`)}</td>
 </tr>`;
 }
