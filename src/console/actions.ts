@@ -40,23 +40,6 @@ export function answerIn(verdict: 'approve' | 'deny', fields: ReadonlyMap<string
   };
 }
 
-/** The subjects this name stands for, as open sessions and past logins say; a revocation names the subject. */
-export async function subjectsOf(
-  { records, sessions }: Pick<ConsoleParts, 'records' | 'sessions'>,
-  issuer: string,
-  name: string,
-): Promise<readonly string[]> {
-  const open = (await sessions.list()).filter((each) => each.issuer === issuer && each.identity === name);
-  const logins = name.includes('*')
-    ? []
-    : (await records.search({ kind: 'login', identity: name }, { limit: 50 })).items;
-  const past = logins.flatMap((login) => {
-    const subject = login.event === 'login' && login.issuer === issuer ? login.details.subject : undefined;
-    return typeof subject === 'string' ? [subject] : [];
-  });
-  return [...new Set([...open.map(({ subject }) => subject), ...past])];
-}
-
 /** Ends a session; false where it is not open. Rejects where it cannot be recorded. */
 export async function killSession(
   { audit, sessions }: Pick<ConsoleParts, 'audit' | 'sessions'>,

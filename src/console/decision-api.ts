@@ -4,6 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { FilterError } from '../audit/index.ts';
 import { answerIn, fieldsOf, reasonIn } from './actions.ts';
 import { allow, type Env } from './guard.ts';
+import { json } from './json.ts';
 import type { ConsoleParts } from './parts.ts';
 import type { AnswerView, DecisionSource, Taken } from './sources.ts';
 
@@ -20,13 +21,13 @@ export function decisionApi({ decisions }: Pick<ConsoleParts, 'decisions'>): Hon
   const past = (text: string | undefined) => text !== undefined && text !== 'false';
 
   app.get('/holds', async (context) =>
-    context.json({ items: await source().holds(past(context.req.query('past')) ? 'past' : 'waiting') }),
+    json({ items: await source().holds(past(context.req.query('past')) ? 'past' : 'waiting') }),
   );
   app.get('/grants', async (context) => {
     const which = context.req.query('which') ?? 'waiting';
     if (which !== 'waiting' && which !== 'active' && which !== 'past')
       throw new HTTPException(400, { message: 'which: expected waiting, active or past' });
-    return context.json({ items: await source().grants(which) });
+    return json({ items: await source().grants(which) });
   });
   app.post('/:kind{holds|grants}/:id/:verdict{approve|deny}', allow('approver', forbidden), async (context) => {
     const { kind, id, verdict } = context.req.param();
@@ -38,18 +39,18 @@ export function decisionApi({ decisions }: Pick<ConsoleParts, 'decisions'>): Hon
     const reason = reasonIn(await fieldsOf(context));
     return told(await source().revokeGrant(context.req.param('id') ?? '', context.get('person'), reason));
   });
-  app.get('/revocations', async (context) => context.json({ items: await source().revocations() }));
+  app.get('/revocations', async () => json({ items: await source().revocations() }));
   app.post('/revocations', allow('admin', forbidden), async (context) => {
     const fields = await fieldsOf(context);
     const [issuer, subject] = [fields.get('issuer') ?? '', fields.get('subject') ?? ''];
     if (issuer === '' || subject === '') throw new HTTPException(400, { message: 'expected issuer and subject' });
     await source().revokeIdentity(issuer, subject, context.get('person'), reasonIn(fields));
-    return context.json({ revoked: true });
+    return json({ revoked: true });
   });
   app.post('/revocations/:id/lift', allow('admin', forbidden), async (context) => {
     const lifted = await source().liftRevocation(context.req.param('id') ?? '', context.get('person'));
     if (!lifted) throw new HTTPException(404, { message: 'There is no revocation of this id.' });
-    return context.json({ lifted });
+    return json({ lifted });
   });
   return app;
 }
@@ -64,6 +65,6 @@ function answerOf(verdict: 'approve' | 'deny', fields: ReadonlyMap<string, strin
 }
 
 function told(taken: Taken): Response {
-  if (taken.kind === 'taken') return Response.json({ taken: true });
-  return Response.json({ error: { code: taken.why, message: taken.message } }, { status: 409 });
+  if (taken.kind === 'taken') return json({ taken: true });
+  return json({ error: { code: taken.why, message: taken.message } }, 409);
 }

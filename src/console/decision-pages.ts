@@ -85,6 +85,6 @@ export function decisionPages({ decisions, draw, viewer, forbidden }: DecisionRo
 }
 
 function backTo(fields: ReadonlyMap<string, string>, done: string): string {
-  const query = new URLSearchParams({ issuer: fields.get('issuer') ?? '', name: fields.get('name') ?? '', done });
+  const query = new URLSearchParams({ name: fields.get('name') ?? '', done });
   return `/identity?${query.toString()}`;
 }

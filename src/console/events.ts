@@ -1,4 +1,5 @@
 // Server-sent events: what a watcher has seen, a few times a second, at the pace of the browser that reads them.
+import { inertJson } from '../audit/index.ts';
 import type { LiveRecord, Watcher } from './live.ts';
 
 const everyMs = 250;
@@ -6,7 +7,7 @@ const beatMs = 15_000;
 
 /** One message of the stream; nothing in `data` can end it, since JSON has no line ends. */
 function message(event: string, data: unknown): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `event: ${event}\ndata: ${inertJson(data)}\n\n`;
 }
 
 /** The records a watcher sees: `record` events made by `encode`, and `dropped` events that say how many there was no room for. */

@@ -2,7 +2,8 @@
 import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { HTTPException } from 'hono/http-exception';
-import { fieldsOf, killSession, reasonIn, subjectsOf } from './actions.ts';
+import { FilterError } from '../audit/index.ts';
+import { fieldsOf, killSession, reasonIn } from './actions.ts';
 import { refusal } from './app-refusal.ts';
 import type { Assets } from './assets.ts';
 import { decisionPages } from './decision-pages.ts';
@@ -13,6 +14,7 @@ import { liveFilter } from './live-filter.ts';
 import { pathWithin } from './login.ts';
 import type { ConsoleParts } from './parts.ts';
 import { rangeOf } from './range.ts';
+import { touchedBy } from './touched.ts';
 import { columnsView } from './views/columns.ts';
 import { identitiesView, identityView } from './views/identities.ts';
 import { layout, type PageParts, type Theme, type Viewer } from './views/layout.ts';
@@ -95,7 +97,11 @@ export function pages(parts: PageRoutes): Hono<Env> {
     const filter = readFilter(parameters(context));
     const after = context.req.query('after');
     const began = performance.now();
-    const page = await records.search(filter.filter, { limit: pageSize, after });
+    // A cursor that is none is as good as none.
+    const page = await records.search(filter.filter, { limit: pageSize, after }).catch((cause: unknown) => {
+      if (cause instanceof FilterError) return { items: [], next: undefined, reached: undefined };
+      throw cause;
+    });
     const body = searchView({ filter, page, later: after !== undefined, ms: performance.now() - began });
     return draw(context, { title: 'Search', page: 'search', body });
   });
@@ -136,21 +142,19 @@ export function pages(parts: PageRoutes): Hono<Env> {
   app.get('/identity', async (context) => {
     const span = rangeOf(parameters(context));
     const name = context.req.query('name') ?? '';
-    const issuer = context.req.query('issuer') ?? '';
-    const [touched, open, subjects, revocations] = await Promise.all([
-      records.touched(name, issuer, span),
+    const [summary, touched, open, revocations] = await Promise.all([
+      records.identity(name, span),
+      touchedBy(parts, name, span),
       sessions.list(),
-      subjectsOf(parts, issuer, name),
       decisions?.revocations() ?? [],
     ]);
     const body = identityView({
       span,
       name,
-      issuer,
+      summary,
       touched,
-      open: open.filter((each) => each.identity === name && each.issuer === issuer).length,
-      subjects,
-      revocations: revocations.filter((each) => each.issuer === issuer && subjects.includes(each.subject ?? '')),
+      open: open.filter(({ identity }) => identity === name).length,
+      revocations,
       revocable: decisions !== undefined,
       viewer: await viewer(context),
     });
@@ -164,7 +168,9 @@ export function pages(parts: PageRoutes): Hono<Env> {
   });
   app.get('/columns', async (context) => {
     const span = rangeOf(parameters(context));
-    const body = columnsView({ span, masks: config().masks, masked: await records.maskedColumns(span) });
+    const after = context.req.query('after');
+    const page = await records.columns(span, { limit: pageSize, after });
+    const body = columnsView({ span, masks: config().masks, page, later: after !== undefined });
     return draw(context, { title: 'Columns', page: 'columns', body });
   });
 

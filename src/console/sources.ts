@@ -16,18 +16,24 @@ export interface PageRequest {
   readonly after?: string | undefined;
 }
 
-/** Records, newest first, and what can be counted over them. Times are ISO 8601. */
+/** A page of a search that may have had to stop: then it is short, or empty, and still has a next one. */
+export interface FoundPage extends Page<Merged> {
+  /** How far back it has looked (ISO 8601), where it has not looked at everything. */
+  readonly reached: string | undefined;
+}
+
+/** Records, newest first, and what is counted over them. Times are ISO 8601; counts may begin a little before `since`. */
 export interface RecordSource {
-  search(filter: AuditFilter, page: PageRequest): Promise<Page<Merged>>;
+  /** Texts of statements may be cut; `record` has all of them. */
+  search(filter: AuditFilter, page: PageRequest): Promise<FoundPage>;
   record(id: string): Promise<Merged | undefined>;
   /** Statements by verdict in equal steps of time from `since` (included) to `until`. */
   counts(range: Range, stepMs: number): Promise<readonly Counts[]>;
   ruleHits(range: Range): Promise<readonly RuleHits[]>;
   identities(range: Range, page: PageRequest): Promise<Page<IdentitySummary>>;
-  /** What one identity touched, the most used first. */
-  touched(identity: string, issuer: string, range: Range): Promise<Touched>;
-  /** Masked columns and how many statements had them masked. */
-  maskedColumns(range: Range): Promise<readonly MaskedColumn[]>;
+  identity(name: string, range: Range): Promise<IdentitySummary | undefined>;
+  /** Columns that statements named, the most often masked first. */
+  columns(range: Range, page: PageRequest): Promise<Page<ColumnSummary>>;
 }
 
 export interface Range {
@@ -35,44 +41,35 @@ export interface Range {
   readonly until: string;
 }
 
-export interface Counts {
-  /** Where the step begins. */
-  readonly time: string;
+export interface Verdicts {
   readonly allow: number;
   readonly deny: number;
   readonly hold: number;
 }
 
-export interface RuleHits {
+export interface Counts extends Verdicts {
+  /** Where the step begins. */
+  readonly time: string;
+}
+
+export interface RuleHits extends Verdicts {
   readonly rule: string;
-  readonly verdict: 'allow' | 'deny' | 'hold' | 'would-be';
-  readonly count: number;
   readonly last: string;
 }
 
-export interface IdentitySummary {
+export interface IdentitySummary extends Verdicts {
   /** The name, as records have it. */
   readonly identity: string;
-  readonly issuer: string;
-  readonly groups: readonly string[];
-  readonly targets: readonly string[];
-  readonly statements: number;
-  readonly denied: number;
   readonly rows: number;
+  /** The tables it used most, at most ten. */
+  readonly tables: readonly string[];
   readonly last: string;
 }
 
-export interface Touched {
-  readonly summary: IdentitySummary | undefined;
-  readonly tables: readonly { readonly target: string; readonly table: string; readonly count: number }[];
-  readonly columns: readonly { readonly target: string; readonly column: string; readonly count: number }[];
-  readonly verbs: readonly { readonly verb: string; readonly count: number }[];
-}
-
-export interface MaskedColumn {
-  readonly target: string;
+export interface ColumnSummary extends Verdicts {
   readonly column: string;
-  readonly count: number;
+  /** Statements in whose result it was masked. */
+  readonly masked: number;
   readonly last: string;
 }
 

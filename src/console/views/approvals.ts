@@ -45,7 +45,7 @@ ${past ? '' : html`<section aria-labelledby="active"><h2 id="active">Granted now
 function holdCard(hold: HoldView, viewer: Viewer): Html {
   const waiting = hold.state === 'pending';
   return html`<article class="card hold" id="hold-${hold.id}" data-hold="${hold.id}">
-<header><strong><a href="${identityPath(hold.issuer, hold.identity)}">${hold.identity}</a></strong> on <strong>${hold.target}</strong> <span class="fine">by rule ${hold.rule}</span>${state(hold.state, hold.expires)}</header>
+<header><strong><a href="${identityPath(hold.identity)}">${hold.identity}</a></strong> on <strong>${hold.target}</strong> <span class="fine">by rule ${hold.rule}</span>${state(hold.state, hold.expires)}</header>
 <pre class="text" tabindex="0">${hold.text.length > textLimit ? preformatted(whole(hold.text, textLimit)) : sql(hold.text, 'block')}</pre>
 ${hold.text.length > textLimit ? html`<p class="more">${count(textLimit)} of ${count(hold.text.length)} characters. <a href="/records/${encodeURIComponent(hold.record)}?all=1">Show all</a></p>` : ''}
 ${facts([
@@ -70,7 +70,7 @@ ${waiting ? controls('hold', hold, viewer, html`<label>Approve this shape for <s
 function grantCard(grant: GrantView, viewer: Viewer): Html {
   const waiting = grant.state === 'pending';
   return html`<article class="card" id="grant-${grant.id}" data-grant="${grant.id}">
-<header><strong><a href="${identityPath(grant.issuer, grant.identity)}">${grant.identity}</a></strong> asks for role <strong>${grant.role}</strong> for ${duration(grant.forMs)}${state(grant.state, grant.expires)}</header>
+<header><strong><a href="${identityPath(grant.identity)}">${grant.identity}</a></strong> asks for role <strong>${grant.role}</strong> for ${duration(grant.forMs)}${state(grant.state, grant.expires)}</header>
 ${facts([
   ['reason', grant.reason],
   ['asked', fullTime(grant.created.toISOString())],
@@ -130,7 +130,7 @@ function activeTable(active: readonly GrantView[], { person, csrf }: Viewer): Ht
   return html`<div class="scroll"><table><thead><tr><th scope="col">Identity</th><th scope="col">Role</th><th scope="col">Ends in</th><th scope="col">Reason</th><th scope="col">Approved by</th><th scope="col"><span class="hidden">Actions</span></th></tr></thead><tbody>${active.map(
     (grant) => {
       const iso = grant.ends?.toISOString();
-      return html`<tr data-grant="${grant.id}"><td><a href="${identityPath(grant.issuer, grant.identity)}">${grant.identity}</a></td><td>${grant.role}</td>
+      return html`<tr data-grant="${grant.id}"><td><a href="${identityPath(grant.identity)}">${grant.identity}</a></td><td>${grant.role}</td>
 <td>${iso === undefined ? '' : html`<time datetime="${iso}" title="${iso}" data-until>${elapsed(Date.parse(iso) - Date.now())}</time>`}</td>
 <td>${grant.reason}</td><td>${grant.opinions.map(({ by }) => by).join(', ')}</td>
 <td class="act">${may(person, 'approver') ? html`<form method="post" action="/grants/${encodeURIComponent(grant.id)}/revoke"><input type="hidden" name="csrf" value="${csrf}"><button class="danger small">Revoke</button></form>` : ''}</td></tr>`;

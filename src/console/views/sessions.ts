@@ -39,11 +39,11 @@ ${pager('/sessions', new Map(), { items, next }, after !== undefined, html`<span
 }
 
 function sessionRow(session: SessionView, activity: Activity | undefined, viewer: Viewer): Html {
-  const { id, identity, issuer, target, client, started } = session;
+  const { id, identity, target, client, started } = session;
   const last = activity?.last;
   return html`<tr data-session="${id}">
 <td class="when"><a class="row" href="${searchFor({ session: id })}">${ago(started)}</a></td>
-<td class="identity"><a href="${identityPath(issuer, identity)}">${shortText(identity, 40)}</a></td>
+<td class="identity"><a href="${identityPath(identity)}">${shortText(identity, 40)}</a></td>
 <td class="target">${shortText(target, 30)}</td>
 <td class="mono fine">${client}</td>
 <td class="num">${count(activity?.statements ?? 0)}</td>
