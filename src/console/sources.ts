@@ -89,8 +89,8 @@ export interface SessionView {
 export interface SessionSource {
   /** Of all gateways that share the store. */
   list(): Promise<readonly SessionView[]>;
-  /** False where no such session is open. */
-  kill(id: string, by: Person, reason: string): Promise<boolean>;
+  /** Ends it, on whichever gateway it is, and records who did that and why. */
+  kill(id: string, by: Person, reason: string): Promise<void>;
 }
 
 export interface Health {
