@@ -47,6 +47,29 @@ console:
   admins: [leads]
 `;
 
+/** The same rules, but unbounded writes wait for a person, inserts for two, and a role can be asked for. */
+export const holdingPolicy = shopPolicy
+  .replace(
+    /- name: unbounded-writes[\s\S]*?then: deny/,
+    `- name: unbounded-writes
+    on: { verbs: [update, delete], unbounded: true }
+    then: hold
+    approvers: { groups: [dba], count: 1, timeout: 2m }
+  - name: two-for-truncate
+    on: { verbs: [insert] }
+    then: hold
+    approvers: { groups: [dba], count: 2, timeout: 2m }`,
+  )
+  .replace(
+    'roles:',
+    `roles:
+  - name: fraud
+    groups: [crew-fraud]
+    targets: [shop]
+    allow: [read]
+    request: { approvers: { groups: [dba], count: 1, timeout: 10m }, max-duration: 1h }`,
+  );
+
 /** Starts one house by hand; the caller closes it. */
 export async function openHouse(options: HouseOptions = {}): Promise<ConsoleHouse & { close(): Promise<void> }> {
   const server = await startEmbedded();

@@ -60,13 +60,18 @@ function elapsed(ms) {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
+function remaining(ms) {
+  if (ms <= 0) return 'over';
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 3600 ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}` : elapsed(ms);
+}
+
 function tick() {
   for (const each of document.querySelectorAll('time[data-ago]')) {
     each.textContent = elapsed(Date.now() - Date.parse(each.dateTime));
   }
   for (const each of document.querySelectorAll('time[data-until]')) {
-    const left = Date.parse(each.dateTime) - Date.now();
-    each.textContent = left > 0 ? elapsed(left) : 'over';
+    each.textContent = remaining(Date.parse(each.dateTime) - Date.now());
   }
 }
 setInterval(tick, 1000);

@@ -1,5 +1,5 @@
 // What waits for a person: held statements and access requests, with everything a decision needs; and what was decided.
-import { count, duration, elapsed, fullTime, time } from '../format.ts';
+import { count, duration, fullTime, left, time } from '../format.ts';
 import { type Html, html, preformatted, type Value, whole } from '../html.ts';
 import { may } from '../people.ts';
 import type { GrantView, HoldView, OpinionView } from '../sources.ts';
@@ -85,8 +85,7 @@ ${waiting ? controls('grant', grant, viewer, html`<label>For at most <input name
 function state(name: string, expires: Date): Html {
   if (name !== 'pending')
     return html` <span class="badge ${name === 'approved' || name === 'active' ? 'allow' : 'deny'}">${name}</span>`;
-  const iso = expires.toISOString();
-  return html` <span class="left">ends in <time datetime="${iso}" title="${iso}" data-until>${elapsed(expires.getTime() - Date.now())}</time></span>`;
+  return html` <span class="left">ends in ${left(expires)}</span>`;
 }
 
 function approvals({
@@ -129,9 +128,8 @@ function controls(kind: 'hold' | 'grant', item: HoldView | GrantView, { person, 
 function activeTable(active: readonly GrantView[], { person, csrf }: Viewer): Html {
   return html`<div class="scroll"><table><thead><tr><th scope="col">Identity</th><th scope="col">Role</th><th scope="col">Ends in</th><th scope="col">Reason</th><th scope="col">Approved by</th><th scope="col"><span class="hidden">Actions</span></th></tr></thead><tbody>${active.map(
     (grant) => {
-      const iso = grant.ends?.toISOString();
       return html`<tr data-grant="${grant.id}"><td><a href="${identityPath(grant.identity)}">${grant.identity}</a></td><td>${grant.role}</td>
-<td>${iso === undefined ? '' : html`<time datetime="${iso}" title="${iso}" data-until>${elapsed(Date.parse(iso) - Date.now())}</time>`}</td>
+<td>${grant.ends === undefined ? '' : left(grant.ends)}</td>
 <td>${grant.reason}</td><td>${grant.opinions.map(({ by }) => by).join(', ')}</td>
 <td class="act">${may(person, 'approver') ? html`<form method="post" action="/grants/${encodeURIComponent(grant.id)}/revoke"><input type="hidden" name="csrf" value="${csrf}"><button class="danger small">Revoke</button></form>` : ''}</td></tr>`;
     },
