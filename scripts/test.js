@@ -15,6 +15,7 @@ const require = createRequire(import.meta.url);
 const optionalPrograms = {
   psql: 'psql sessions',
   pgbench: 'pgbench through the gateway',
+  chromium: 'the console in a browser',
   mariadb: 'sessions of the mariadb client',
   'mariadb-dump': 'dumps by mariadb-dump',
 };

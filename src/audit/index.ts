@@ -14,7 +14,7 @@ export {
   openJournal,
 } from './journal.ts';
 export { type FollowOptions, follow, type JournalEntry, readRecords } from './read.ts';
-export type { AuditRecord, AuditSink, EventRecord, SettledRecord, StatementRecord } from './record.ts';
+export type { AuditRecord, AuditSink, EventRecord, OutputLineage, SettledRecord, StatementRecord } from './record.ts';
 export { type RenderOptions, renderJson, renderRecord } from './render.ts';
 export { type SearchOptions, searchJournal } from './search.ts';
 export type { StoredRecord } from './store/rows.ts';

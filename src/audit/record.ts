@@ -11,6 +11,14 @@ interface Common {
   readonly client: string;
 }
 
+/** Which source columns one output column of a statement can reveal, and how: `schema.table.column` each. */
+export interface OutputLineage {
+  readonly name: string;
+  readonly copied?: readonly string[];
+  readonly derived?: readonly string[];
+  readonly chosen?: readonly string[];
+}
+
 /** Written at the verdict, before any effect. */
 export interface StatementRecord extends Common {
   readonly event: 'statement';
@@ -22,6 +30,8 @@ export interface StatementRecord extends Common {
   readonly verbs: readonly string[];
   readonly tables: readonly string[];
   readonly columns: readonly string[];
+  /** The first outputs of a statement that returns rows. Left out where no column flows into any of them. */
+  readonly lineage?: readonly OutputLineage[] | undefined;
   readonly verdict: 'allow' | 'deny' | 'hold';
   readonly rule: string | undefined;
   readonly reason: string | undefined;

@@ -13,7 +13,7 @@ type Unwritten = Exclude<keyof StatementRecord, Written>;
 const everyFieldIsWritten: [Unwritten] extends [never] ? true : Unwritten = true;
 
 type SessionFields = Pick<StatementRecord, 'session' | 'identity' | 'issuer' | 'groups' | 'target' | 'client'>;
-type ShapeFields = Pick<StatementRecord, 'text' | 'fingerprint' | 'verbs' | 'tables' | 'columns'>;
+type ShapeFields = Pick<StatementRecord, 'text' | 'fingerprint' | 'verbs' | 'tables' | 'columns' | 'lineage'>;
 
 interface Kept<T> {
   readonly of: T;
@@ -46,8 +46,8 @@ export function bodyWriter(): (record: AuditRecord) => string {
   const shapeOf = (record: StatementRecord): string => {
     const kept = shapes.get(record.columns);
     if (kept !== undefined && isSameShape(kept.of, record)) return kept.json;
-    const { text, fingerprint, verbs, tables, columns } = record;
-    const of = { text, fingerprint, verbs, tables, columns };
+    const { text, fingerprint, verbs, tables, columns, lineage } = record;
+    const of = { text, fingerprint, verbs, tables, columns, lineage };
     const json = JSON.stringify(of).slice(1, -1);
     if (text.length <= LONGEST_TEXT) shapes.set(columns, { of, json });
     return json;
@@ -104,6 +104,7 @@ function isSameShape(kept: ShapeFields, record: ShapeFields): boolean {
     kept.text === record.text &&
     kept.tables === record.tables &&
     kept.verbs === record.verbs &&
+    kept.lineage === record.lineage &&
     kept.fingerprint === record.fingerprint
   );
 }

@@ -1,45 +1,53 @@
-// What people do to others: kill a session. Each is recorded with who did it and why before it takes hold.
+// What people do to others: kill a session, decide, revoke. Each is recorded with who did it and why.
 import type { Context } from 'hono';
-import { newRecordId } from '../audit/index.ts';
+import { parseDuration } from '../audit/index.ts';
 import { formOf } from './guard.ts';
 import type { ConsoleParts } from './parts.ts';
 import type { Person } from './people.ts';
+import type { AnswerView } from './sources.ts';
 
 const longestReason = 500;
 
-/** The reason of a form or of a JSON body; empty where none is given. */
-export async function reasonOf(context: Context): Promise<string> {
-  const form = (await formOf(context)).get('reason');
-  if (form !== null) return form.trim().slice(0, longestReason);
+/** The fields of a form, or of a JSON object; only texts and numbers, as texts. */
+export async function fieldsOf(context: Context): Promise<ReadonlyMap<string, string>> {
+  const form = await formOf(context);
+  if (form.size > 0) return new Map(form);
   try {
-    const { reason } = (await context.req.json()) as { readonly reason?: unknown };
-    return typeof reason === 'string' ? reason.trim().slice(0, longestReason) : '';
+    const body: unknown = await context.req.json();
+    if (typeof body !== 'object' || body === null) return new Map();
+    return new Map(
+      Object.entries(body).flatMap(([name, value]): [string, string][] =>
+        typeof value === 'string' || typeof value === 'number' ? [[name, String(value)]] : [],
+      ),
+    );
   } catch {
-    return '';
+    return new Map();
   }
 }
 
-/** Ends a session; false where it is not open. Rejects where it cannot be recorded. */
+/** The reason given; empty where there is none. */
+export function reasonIn(fields: ReadonlyMap<string, string>): string {
+  return (fields.get('reason') ?? '').trim().slice(0, longestReason);
+}
+
+/** What somebody says to a hold or a request. Throws a FilterError where `for` is no duration. */
+export function answerIn(verdict: 'approve' | 'deny', fields: ReadonlyMap<string, string>): AnswerView {
+  const time = fields.get('for') ?? '';
+  return {
+    verdict,
+    reason: reasonIn(fields),
+    forMs: verdict === 'deny' || time === '' ? undefined : parseDuration(time),
+  };
+}
+
+/** Ends a session; false where it is not open. */
 export async function killSession(
-  { audit, sessions }: Pick<ConsoleParts, 'audit' | 'sessions'>,
+  { sessions }: Pick<ConsoleParts, 'sessions'>,
   by: Person,
   id: string,
   reason: string,
 ): Promise<boolean> {
-  const session = sessions.list().find((each) => each.id === id);
-  if (session === undefined) return false;
-  await audit.append({
-    event: 'revocation',
-    time: new Date().toISOString(),
-    record: newRecordId(),
-    session: session.id,
-    identity: session.identity,
-    issuer: session.issuer,
-    groups: session.groups,
-    target: session.target,
-    client: session.client,
-    message: `${by.name} killed the session of ${session.identity}${reason === '' ? '' : `: ${reason}`}`,
-    details: { by: by.name, byIssuer: by.issuer, reason },
-  });
-  return await sessions.kill(id, by, reason);
+  if (!(await sessions.list()).some((each) => each.id === id)) return false;
+  await sessions.kill(id, by, reason);
+  return true;
 }

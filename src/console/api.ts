@@ -1,13 +1,17 @@
 // The HTTP API: what the page shows, as JSON, for programs with a bearer token and for the page's own scripts.
 import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { killSession, reasonOf } from './actions.ts';
-import { eventStream } from './events.ts';
+import { FilterError } from '../audit/index.ts';
+import { fieldsOf, killSession, reasonIn } from './actions.ts';
+import { decisionApi } from './decision-api.ts';
+import { recordStream } from './events.ts';
 import { numberOf, readFilter } from './filters.ts';
 import { allow, type Env } from './guard.ts';
+import { json } from './json.ts';
 import { liveFilter } from './live-filter.ts';
 import type { ConsoleParts } from './parts.ts';
 import { rangeOf } from './range.ts';
+import { touchedBy } from './touched.ts';
 
 export function api(parts: ConsoleParts): Hono<Env> {
   const { records, sessions, live, config } = parts;
@@ -18,27 +22,32 @@ export function api(parts: ConsoleParts): Hono<Env> {
 
   app.get('/me', (context) => {
     const { name, issuer, role, groups, via } = context.get('person');
-    return context.json({ name, issuer, role, groups, via });
+    return json({ name, issuer, role, groups, via });
   });
   app.get('/records', async (context) => {
     const { filter, problems } = readFilter(new URL(context.req.url).searchParams);
     for (const [name, message] of problems) throw new HTTPException(400, { message: `${name}: ${message}` });
     const limit = numberOf(context.req.query('limit'), 100, 1000);
-    return context.json(await records.search(filter, { limit, after: context.req.query('after') }));
+    try {
+      return json(await records.search(filter, { limit, after: context.req.query('after') }));
+    } catch (cause) {
+      if (!(cause instanceof FilterError)) throw cause;
+      throw new HTTPException(400, { message: cause.message });
+    }
   });
   app.get('/records/:id', async (context) => {
     const record = await records.record(context.req.param('id'));
     if (record === undefined) throw new HTTPException(404, { message: 'There is no record of this id.' });
-    return context.json(record);
+    return json(record);
   });
   app.get('/live', (context) => {
     const wanted = liveFilter(new URL(context.req.url).searchParams);
     const watcher = live.watch(wanted);
     if (watcher === undefined) throw new HTTPException(503, { message: 'Too many are watching already.' });
-    return eventStream(watcher, (record) => record, context.req.raw.signal);
+    return recordStream(watcher, (record) => record, context.req.raw.signal);
   });
-  app.get('/sessions', (context) => {
-    const items = sessions.list().map((session) => {
+  app.get('/sessions', async () => {
+    const items = (await sessions.list()).map((session) => {
       const activity = live.activity(session.id);
       return {
         ...session,
@@ -49,38 +58,34 @@ export function api(parts: ConsoleParts): Hono<Env> {
         running: activity?.running ?? false,
       };
     });
-    return context.json({ items });
+    return json({ items });
   });
   app.post('/sessions/:id/kill', allow('admin', forbidden), async (context) => {
-    const killed = await killSession(
-      parts,
-      context.get('person'),
-      context.req.param('id') ?? '',
-      await reasonOf(context),
-    );
+    const reason = reasonIn(await fieldsOf(context));
+    const killed = await killSession(parts, context.get('person'), context.req.param('id') ?? '', reason);
     if (!killed) throw new HTTPException(404, { message: 'There is no open session of this id.' });
-    return context.json({ killed: true });
+    return json({ killed: true });
   });
   app.get('/identities', async (context) => {
     const range = rangeOf(new URL(context.req.url).searchParams);
     const limit = numberOf(context.req.query('limit'), 100, 1000);
-    return context.json(await records.identities(range, { limit, after: context.req.query('after') }));
+    return json(await records.identities(range, { limit, after: context.req.query('after') }));
   });
   app.get('/identity', async (context) => {
     const range = rangeOf(new URL(context.req.url).searchParams);
-    return context.json(
-      await records.touched(context.req.query('name') ?? '', context.req.query('issuer') ?? '', range),
-    );
+    const name = context.req.query('name') ?? '';
+    const [summary, touched] = await Promise.all([records.identity(name, range), touchedBy(parts, name, range)]);
+    return json({ summary, ...touched });
   });
   app.get('/counts', async (context) => {
     const range = rangeOf(new URL(context.req.url).searchParams);
-    return context.json({ range, stepMs: range.stepMs, items: await records.counts(range, range.stepMs) });
+    return json({ range, stepMs: range.stepMs, items: await records.counts(range, range.stepMs) });
   });
   app.get('/rules', async (context) => {
     const range = rangeOf(new URL(context.req.url).searchParams);
     const hits = await records.ruleHits(range);
     const rules = config().rules.map(({ name, verdict, mode }) => ({ name, verdict, mode }));
-    return context.json({ rules, hits });
+    return json({ rules, hits });
   });
   app.get('/columns', async (context) => {
     const range = rangeOf(new URL(context.req.url).searchParams);
@@ -90,8 +95,10 @@ export function api(parts: ConsoleParts): Hono<Env> {
       predicates,
       mode,
     }));
-    return context.json({ masks, masked: await records.maskedColumns(range) });
+    const limit = numberOf(context.req.query('limit'), 100, 1000);
+    return json({ masks, ...(await records.columns(range, { limit, after: context.req.query('after') })) });
   });
+  app.route('/', decisionApi(parts));
   app.all('*', () => {
     throw new HTTPException(404, { message: 'The API has nothing of this name.' });
   });

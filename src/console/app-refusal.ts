@@ -1,4 +1,5 @@
 // Errors as answers: a drawn page for people, JSON for programs.
+import { inertJson } from '../audit/index.ts';
 import type { Assets } from './assets.ts';
 import { html } from './html.ts';
 import { plainPage } from './views/layout.ts';
@@ -14,7 +15,8 @@ export function json(
   message: string,
   more: Readonly<Record<string, string>> = {},
 ): Response {
-  return Response.json({ error: { code, message } }, { status, headers: more });
+  const body = inertJson({ error: { code, message } });
+  return new Response(body, { status, headers: { 'Content-Type': 'application/json; charset=utf-8', ...more } });
 }
 
 const codes: Readonly<Record<number, string>> = {

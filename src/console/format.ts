@@ -55,3 +55,15 @@ export function elapsed(ms: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
+
+/** How long is left, to the second under an hour; the page's own script counts it down. */
+export function left(until: Date, now = Date.now()): Html {
+  const iso = until.toISOString();
+  return html`<time datetime="${iso}" title="${iso.replace('T', ' ').replace('Z', ' UTC')}" data-until>${remaining(until.getTime() - now)}</time>`;
+}
+
+function remaining(ms: number): string {
+  if (ms <= 0) return 'over';
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 3600 ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}` : elapsed(ms);
+}

@@ -5,4 +5,5 @@ export { createLink, linkMs } from './logins.ts';
 export type { ConsoleLog, ConsoleParts } from './parts.ts';
 export type { Person } from './people.ts';
 export { type ConsoleServer, startConsole } from './server.ts';
-export type { Health, RecordSource, SessionSource, SessionView } from './sources.ts';
+export type { DecisionSource, Health, RecordSource, SessionSource, SessionView, Taken } from './sources.ts';
+export { storeSource } from './store-source.ts';

@@ -1,6 +1,17 @@
 // Records from the journal itself, where no store holds them: right for small journals, since every question reads it through.
 import { type AuditFilter, type Merged, type MergedStatement, searchJournal } from '../audit/index.ts';
-import type { Counts, IdentitySummary, MaskedColumn, Page, Range, RecordSource, RuleHits, Touched } from './sources.ts';
+import type {
+  ColumnSummary,
+  Counts,
+  FoundPage,
+  IdentitySummary,
+  Page,
+  Range,
+  RecordSource,
+  RuleHits,
+} from './sources.ts';
+
+const textLimit = 4096;
 
 /** Reads the journal in this folder. */
 export function journalSource(directory: string): RecordSource {
@@ -11,8 +22,10 @@ export function journalSource(directory: string): RecordSource {
   };
   const summaries = async (range: Range, filter: AuditFilter = {}) => {
     const found = new Map<string, Summing>();
-    await statements(range, (record) => add(found, record), filter);
-    return [...found.values()].map(summed);
+    await statements(range, (record) => addTo(found, record), filter);
+    return [...found.values()]
+      .map(summed)
+      .sort((a, b) => b.last.localeCompare(a.last) || compare(a.identity, b.identity));
   };
   return {
     async search(filter, { limit, after }) {
@@ -32,66 +45,49 @@ export function journalSource(directory: string): RecordSource {
     async counts(range, stepMs) {
       const from = Date.parse(range.since);
       const steps = Math.max(1, Math.ceil((Date.parse(range.until) - from) / stepMs));
-      const counts: Tally[] = Array.from({ length: steps }, () => ({ allow: 0, deny: 0, hold: 0 }));
+      const counts = Array.from({ length: steps }, tally);
       await statements(range, ({ time, verdict }) => {
         const step = counts[Math.floor((Date.parse(time) - from) / stepMs)];
         if (step !== undefined) step[verdict] += 1;
       });
-      return counts.map((tally, index): Counts => ({ time: new Date(from + index * stepMs).toISOString(), ...tally }));
+      return counts.map((each, index): Counts => ({ time: new Date(from + index * stepMs).toISOString(), ...each }));
     },
     async ruleHits(range) {
-      const hits = new Map<string, RuleHits>();
-      const hit = (rule: string, verdict: RuleHits['verdict'], time: string) => {
-        const key = `${verdict} ${rule}`;
-        hits.set(key, { rule, verdict, count: (hits.get(key)?.count ?? 0) + 1, last: time });
-      };
-      await statements(range, ({ rule, verdict, wouldBe, time }) => {
-        if (rule !== undefined) hit(rule, verdict, time);
-        for (const name of wouldBe) hit(name, 'would-be', time);
+      const hits = new Map<string, Tally & { last: string }>();
+      await statements(range, ({ rule, verdict, time }) => {
+        if (rule === undefined) return;
+        const hit = hits.get(rule) ?? { ...tally(), last: time };
+        hit[verdict] += 1;
+        hit.last = time;
+        hits.set(rule, hit);
       });
-      return [...hits.values()];
+      return [...hits].map(([rule, hit]): RuleHits => ({ rule, ...hit }));
     },
     async identities(range, { limit, after }) {
-      const all = (await summaries(range)).sort((a, b) => b.last.localeCompare(a.last) || compareNames(a, b));
-      const start = after === undefined ? 0 : all.findIndex((each) => nameCursor(each) === after) + 1;
-      const items = all.slice(start, start + limit);
-      const final = items.at(-1);
-      return { items, next: start + limit < all.length && final !== undefined ? nameCursor(final) : undefined };
+      return paged(await summaries(range), limit, after);
     },
-    async touched(identity, issuer, range) {
-      const tables = new Map<string, number>();
-      const columns = new Map<string, number>();
-      const verbs = new Map<string, number>();
-      const sums = new Map<string, Summing>();
-      await statements(
-        range,
-        (record) => {
-          if (record.issuer !== issuer || record.identity !== identity) return;
-          add(sums, record);
-          for (const table of record.tables) count(tables, `${record.target}\0${table}`);
-          for (const column of record.columns) count(columns, `${record.target}\0${column}`);
-          for (const verb of record.verbs) count(verbs, verb);
-        },
-        // A name with a star in it would be a wildcard.
-        identity.includes('*') ? {} : { identity },
-      );
-      const [sum] = sums.values();
-      return {
-        summary: sum === undefined ? undefined : summed(sum),
-        tables: most(tables).map(([key, n]) => ({ ...split(key, 'table'), count: n })),
-        columns: most(columns).map(([key, n]) => ({ ...split(key, 'column'), count: n })),
-        verbs: most(verbs).map(([verb, n]) => ({ verb, count: n })),
-      } satisfies Touched;
+    async identity(name, range) {
+      // A name with a star in it would be a wildcard.
+      const found = await summaries(range, name.includes('*') ? {} : { identity: name });
+      return found.find(({ identity }) => identity === name);
     },
-    async maskedColumns(range) {
-      const found = new Map<string, MaskedColumn>();
-      await statements(range, ({ target, masked, time }) => {
-        for (const column of masked) {
-          const key = `${target}\0${column}`;
-          found.set(key, { target, column, count: (found.get(key)?.count ?? 0) + 1, last: time });
+    async columns(range, { limit, after }) {
+      const found = new Map<string, Tally & { masked: number; last: string }>();
+      await statements(range, ({ columns, masked, verdict, time }) => {
+        for (const column of new Set([...columns, ...masked])) {
+          const sum = found.get(column) ?? { ...tally(), masked: 0, last: time };
+          sum[verdict] += 1;
+          sum.masked += masked.includes(column) && verdict !== 'deny' ? 1 : 0;
+          sum.last = time;
+          found.set(column, sum);
         }
       });
-      return [...found.values()].sort((a, b) => b.count - a.count || a.column.localeCompare(b.column));
+      const all = [...found].map(([column, sum]): ColumnSummary => ({ column, ...sum }));
+      return paged(
+        all.sort((a, b) => b.masked - a.masked || b.allow - a.allow || compare(a.column, b.column)),
+        limit,
+        after,
+      );
     },
   };
 }
@@ -102,14 +98,28 @@ interface Tally {
   hold: number;
 }
 
+function tally(): Tally {
+  return { allow: 0, deny: 0, hold: 0 };
+}
+
+/** A page of a list that is all there; the cursor is the place. */
+function paged<T>(all: readonly T[], limit: number, after: string | undefined): Page<T> {
+  const start = Math.max(0, Math.floor(Number(after ?? 0)) || 0);
+  const end = start + limit;
+  return { items: all.slice(start, end), next: end < all.length ? String(end) : undefined };
+}
+
 interface Place {
   readonly time: string;
   readonly record: string;
 }
 
 function order(a: Place, b: Place): number {
-  if (a.time !== b.time) return a.time < b.time ? -1 : 1;
-  return a.record === b.record ? 0 : a.record < b.record ? -1 : 1;
+  return compare(a.time, b.time) || compare(a.record, b.record);
+}
+
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 /** Keeps the newest records of a stream that is nearly in order. */
@@ -122,13 +132,8 @@ class Newest {
   }
 
   add(record: Merged): void {
-    this.#records.push(record);
-    if (this.#records.length > this.#most * 2 + 1000) this.#trim();
-  }
-
-  #trim(): void {
-    this.#records = this.newestFirst();
-    this.#records.reverse();
+    this.#records.push(record.event === 'statement' ? { ...record, text: record.text.slice(0, textLimit) } : record);
+    if (this.#records.length > this.#most * 2 + 1000) this.#records = this.newestFirst().reverse();
   }
 
   newestFirst(): Merged[] {
@@ -136,10 +141,11 @@ class Newest {
   }
 }
 
-function pageOf(records: readonly Merged[], limit: number): Page<Merged> {
+function pageOf(records: readonly Merged[], limit: number): FoundPage {
   const items = records.slice(0, limit);
   const final = items.at(-1);
-  return { items, next: records.length > limit && final !== undefined ? `${final.time}_${final.record}` : undefined };
+  const next = records.length > limit && final !== undefined ? `${final.time}_${final.record}` : undefined;
+  return { items, next, reached: next === undefined ? undefined : final?.time };
 }
 
 function readCursor(text: string): Place | undefined {
@@ -156,62 +162,23 @@ function earlier(a: string | undefined, b: string): string {
   return a !== undefined && a < b ? a : b;
 }
 
-interface Summing {
+interface Summing extends Tally {
   readonly identity: string;
-  readonly issuer: string;
-  groups: readonly string[];
-  readonly targets: Set<string>;
-  statements: number;
-  denied: number;
   rows: number;
+  readonly tables: Map<string, number>;
   last: string;
 }
 
-function add(sums: Map<string, Summing>, record: MergedStatement): void {
-  const { identity, issuer, groups, target, verdict, rows, time } = record;
-  const key = `${issuer}\0${identity}`;
-  const sum = sums.get(key) ?? {
-    identity,
-    issuer,
-    groups,
-    targets: new Set<string>(),
-    statements: 0,
-    denied: 0,
-    rows: 0,
-    last: time,
-  };
-  sum.groups = groups;
-  sum.targets.add(target);
-  sum.statements += 1;
-  sum.denied += verdict === 'deny' ? 1 : 0;
+function addTo(sums: Map<string, Summing>, { identity, verdict, rows, tables, time }: MergedStatement): void {
+  const sum: Summing = sums.get(identity) ?? { identity, ...tally(), rows: 0, tables: new Map(), last: time };
+  sum[verdict] += 1;
   sum.rows += rows ?? 0;
+  for (const table of tables) sum.tables.set(table, (sum.tables.get(table) ?? 0) + 1);
   if (time > sum.last) sum.last = time;
-  sums.set(key, sum);
+  sums.set(identity, sum);
 }
 
-function summed({ targets, ...rest }: Summing): IdentitySummary {
-  return { ...rest, targets: [...targets].sort() };
-}
-
-function compareNames(a: IdentitySummary, b: IdentitySummary): number {
-  return nameCursor(a) < nameCursor(b) ? -1 : 1;
-}
-
-function nameCursor({ issuer, identity }: IdentitySummary): string {
-  return Buffer.from(JSON.stringify([issuer, identity])).toString('base64url');
-}
-
-function count(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-const mostTouched = 100;
-
-function most(counts: ReadonlyMap<string, number>): [string, number][] {
-  return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).slice(0, mostTouched);
-}
-
-function split<K extends string>(key: string, name: K): { target: string } & Record<K, string> {
-  const at = key.indexOf('\0');
-  return { target: key.slice(0, at), [name]: key.slice(at + 1) } as { target: string } & Record<K, string>;
+function summed({ tables, ...rest }: Summing): IdentitySummary {
+  const used = [...tables].sort((a, b) => b[1] - a[1] || compare(a[0], b[0]));
+  return { ...rest, tables: used.slice(0, 10).map(([table]) => table) };
 }

@@ -25,6 +25,7 @@ export interface Oidc {
 interface Provider {
   readonly authorization: string;
   readonly token: string;
+  readonly scope: string;
   readonly namesIssuer: boolean;
 }
 
@@ -44,7 +45,7 @@ export function oidcOf(config: Config): Oidc | undefined {
   return {
     issuer,
     async begin(logins, browser, redirect, path) {
-      const { authorization } = await provider();
+      const { authorization, scope } = await provider();
       const state = secret();
       const begun = { nonce: secret(), verifier: secret(), path };
       await logins.begin(state, browser, begun);
@@ -53,7 +54,7 @@ export function oidcOf(config: Config): Oidc | undefined {
         response_type: 'code',
         client_id: clientId,
         redirect_uri: redirect,
-        scope: 'openid profile email groups',
+        scope,
         state,
         nonce: begun.nonce,
         code_challenge: createHash('sha256').update(begun.verifier).digest('base64url'),
@@ -120,7 +121,15 @@ function discovery(issuer: string): () => Promise<Provider> {
     if (document.issuer !== issuer || authorization === undefined || token === undefined) {
       throw new LoginRefused('The identity provider describes itself wrongly (discovery document).');
     }
-    held = { authorization, token, namesIssuer: document.authorization_response_iss_parameter_supported === true };
+    // Some providers refuse a scope they do not know; those that know this one need it for the groups claim.
+    const knowsGroups = Array.isArray(document.scopes_supported) && document.scopes_supported.includes('groups');
+    const scope = knowsGroups ? 'openid profile email groups' : 'openid profile email';
+    held = {
+      authorization,
+      token,
+      scope,
+      namesIssuer: document.authorization_response_iss_parameter_supported === true,
+    };
     until = Date.now() + providerMs;
     return held;
   };

@@ -2,16 +2,19 @@
 import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { HTTPException } from 'hono/http-exception';
-import { killSession, reasonOf } from './actions.ts';
+import { FilterError } from '../audit/index.ts';
+import { fieldsOf, killSession, reasonIn } from './actions.ts';
 import { refusal } from './app-refusal.ts';
 import type { Assets } from './assets.ts';
-import { eventStream } from './events.ts';
+import { decisionPages } from './decision-pages.ts';
+import { recordStream } from './events.ts';
 import { readFilter } from './filters.ts';
 import { allow, type Env, formOf, type GuardParts } from './guard.ts';
 import { liveFilter } from './live-filter.ts';
 import { pathWithin } from './login.ts';
 import type { ConsoleParts } from './parts.ts';
 import { rangeOf } from './range.ts';
+import { touchedBy } from './touched.ts';
 import { columnsView } from './views/columns.ts';
 import { identitiesView, identityView } from './views/identities.ts';
 import { layout, type PageParts, type Theme, type Viewer } from './views/layout.ts';
@@ -28,43 +31,51 @@ export interface PageRoutes extends ConsoleParts {
   readonly assets: Assets;
 }
 
+/** Draws a view in its frame. */
+export type Draw = (context: Context<Env>, page: PageParts) => Promise<Response>;
+
 const pageSize = 50;
 
 /** What a page says once after something was done; the URL names it, so nothing of the URL is shown. */
 const done: Readonly<Record<string, string>> = {
   killed: 'The session was killed.',
   gone: 'That session had ended already.',
+  approved: 'Approved.',
+  agreed: 'Your approval counts; others must agree too.',
+  denied: 'Denied.',
+  revoked: 'Revoked.',
+  lifted: 'The revocation was lifted: new logins pass again.',
 };
 
 export function pages(parts: PageRoutes): Hono<Env> {
-  const { records, sessions, live, config, guard, assets } = parts;
+  const { records, sessions, decisions, live, config, guard, assets } = parts;
   const app = new Hono<Env>();
 
-  const viewer = (context: Context<Env>): Viewer => {
+  const viewer = async (context: Context<Env>): Promise<Viewer> => {
     const { pathname, search } = new URL(context.req.url);
     return {
       person: context.get('person'),
       csrf: context.get('csrf'),
       theme: themeOf(getCookie(context, 'sallyport-theme')),
-      waiting: 0,
+      waiting: await waitingFor(parts),
       here: pathname + search,
       done: done[context.req.query('done') ?? ''],
     };
   };
-  const draw = (context: Context<Env>, page: PageParts, status: 200 | 404 = 200) =>
-    context.html(layout(viewer(context), assets.path, page).toString(), status);
+  const draw: Draw = async (context, page) => context.html(layout(await viewer(context), assets.path, page).toString());
   const forbidden = (context: Context<Env>) =>
     refusal(assets, context.req.path, 403, 'Your role in the console does not allow that.');
   const parameters = (context: Context<Env>) => new URL(context.req.url).searchParams;
 
   app.get('/', async (context) => {
     const span = rangeOf(parameters(context));
-    const [counts, hits, latest] = await Promise.all([
+    const [counts, hits, latest, open] = await Promise.all([
       records.counts(span, span.stepMs),
       records.ruleHits(span),
       records.search({ verdict: 'deny', since: span.since }, { limit: 8 }),
+      sessions.list(),
     ]);
-    const body = overviewView({ span, counts, hits, refused: latest.items, open: sessions.list().length });
+    const body = overviewView({ span, counts, hits, refused: latest.items, open: open.length });
     return draw(context, { title: 'Overview', page: 'overview', body });
   });
 
@@ -79,14 +90,18 @@ export function pages(parts: PageRoutes): Hono<Env> {
       id: record.record,
       html: recordRow(record).toString(),
     });
-    return eventStream(watcher, row, context.req.raw.signal);
+    return recordStream(watcher, row, context.req.raw.signal);
   });
 
   app.get('/search', async (context) => {
     const filter = readFilter(parameters(context));
     const after = context.req.query('after');
     const began = performance.now();
-    const page = await records.search(filter.filter, { limit: pageSize, after });
+    // A cursor that is none is as good as none.
+    const page = await records.search(filter.filter, { limit: pageSize, after }).catch((cause: unknown) => {
+      if (cause instanceof FilterError) return { items: [], next: undefined, reached: undefined };
+      throw cause;
+    });
     const body = searchView({ filter, page, later: after !== undefined, ms: performance.now() - began });
     return draw(context, { title: 'Search', page: 'search', body });
   });
@@ -98,23 +113,19 @@ export function pages(parts: PageRoutes): Hono<Env> {
     return draw(context, { title: record.event === 'statement' ? 'Statement' : 'Event', page: 'search', body });
   });
 
-  app.get('/sessions', (context) => {
+  app.get('/sessions', async (context) => {
     const body = sessionsView({
-      sessions: sessions.list(),
+      sessions: await sessions.list(),
       activity: (id) => live.activity(id),
-      viewer: viewer(context),
+      viewer: await viewer(context),
       after: context.req.query('after'),
       confirm: context.req.query('kill'),
     });
     return draw(context, { title: 'Sessions', page: 'sessions', body });
   });
   app.post('/sessions/:id/kill', allow('admin', forbidden), async (context) => {
-    const killed = await killSession(
-      parts,
-      context.get('person'),
-      context.req.param('id') ?? '',
-      await reasonOf(context),
-    );
+    const reason = reasonIn(await fieldsOf(context));
+    const killed = await killSession(parts, context.get('person'), context.req.param('id') ?? '', reason);
     return context.redirect(`/sessions?done=${killed ? 'killed' : 'gone'}`, 303);
   });
 
@@ -131,14 +142,23 @@ export function pages(parts: PageRoutes): Hono<Env> {
   app.get('/identity', async (context) => {
     const span = rangeOf(parameters(context));
     const name = context.req.query('name') ?? '';
-    const issuer = context.req.query('issuer') ?? '';
-    const touched = await records.touched(name, issuer, span);
-    const open = sessions.list().filter((each) => each.identity === name && each.issuer === issuer);
-    return draw(context, {
-      title: 'Identity',
-      page: 'identities',
-      body: identityView({ span, name, issuer, touched, open: open.length }),
+    const [summary, touched, open, revocations] = await Promise.all([
+      records.identity(name, span),
+      touchedBy(parts, name, span),
+      sessions.list(),
+      decisions?.revocations() ?? [],
+    ]);
+    const body = identityView({
+      span,
+      name,
+      summary,
+      touched,
+      open: open.filter(({ identity }) => identity === name).length,
+      revocations,
+      revocable: decisions !== undefined,
+      viewer: await viewer(context),
     });
+    return draw(context, { title: 'Identity', page: 'identities', body });
   });
 
   app.get('/rules', async (context) => {
@@ -148,9 +168,13 @@ export function pages(parts: PageRoutes): Hono<Env> {
   });
   app.get('/columns', async (context) => {
     const span = rangeOf(parameters(context));
-    const body = columnsView({ span, masks: config().masks, masked: await records.maskedColumns(span) });
+    const after = context.req.query('after');
+    const page = await records.columns(span, { limit: pageSize, after });
+    const body = columnsView({ span, masks: config().masks, page, later: after !== undefined });
     return draw(context, { title: 'Columns', page: 'columns', body });
   });
+
+  app.route('/', decisionPages({ ...parts, draw, viewer, forbidden }));
 
   app.post('/theme', async (context) => {
     const form = await formOf(context);
@@ -168,4 +192,16 @@ export function pages(parts: PageRoutes): Hono<Env> {
 
 function themeOf(text: string | undefined): Theme {
   return text === 'light' || text === 'dark' ? text : 'auto';
+}
+
+/** How many holds and requests wait for a person; a store that cannot be asked does not keep a page from being drawn. */
+async function waitingFor({ decisions, log }: ConsoleParts): Promise<number> {
+  if (decisions === undefined) return 0;
+  try {
+    const [holds, grants] = await Promise.all([decisions.holds('waiting'), decisions.grants('waiting')]);
+    return holds.length + grants.length;
+  } catch (cause) {
+    log.warn({ err: cause }, 'what waits for a decision could not be counted');
+    return 0;
+  }
 }

@@ -4,7 +4,7 @@ import type { Config } from '../config/index.ts';
 import type { Verification } from '../identity/index.ts';
 import type { Queries } from '../store/index.ts';
 import type { Live } from './live.ts';
-import type { Health, RecordSource, SessionSource } from './sources.ts';
+import type { DecisionSource, Health, RecordSource, SessionSource } from './sources.ts';
 
 export interface ConsoleParts {
   /** The configuration as it is now; a reload changes it. */
@@ -15,6 +15,8 @@ export interface ConsoleParts {
   readonly live: Live;
   readonly records: RecordSource;
   readonly sessions: SessionSource;
+  /** Left out: this gateway holds nothing and grants nothing. */
+  readonly decisions?: DecisionSource;
   readonly log: ConsoleLog;
   /** Whether this process is alive, and whether it can take sessions. */
   readonly healthy: () => Health;

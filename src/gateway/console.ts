@@ -1,10 +1,10 @@
 // The console on the gateway's own port: hands it the rooms and the sessions that are open here.
 import { Hono } from 'hono';
 import type { Address, Config } from '../config/index.ts';
-import { createLink, journalSource, type Live, type SessionSource, startConsole } from '../console/index.ts';
+import { createLink, journalSource, type Live, startConsole } from '../console/index.ts';
 import { type TokenEndpointParts, tokenEndpoint } from '../identity/index.ts';
 import type { Premises } from './admission.ts';
-import type { Session } from './session.ts';
+import { decisionSource, sessionSource } from './decisions.ts';
 import type { Setup } from './setup.ts';
 
 export interface OpenConsole {
@@ -22,9 +22,9 @@ export async function openConsole(
   setup: () => Setup,
   addresses: TokenEndpointParts['addresses'],
 ): Promise<OpenConsole | undefined> {
-  const { journal, log, store } = premises;
+  const { journal, log, store, approvals } = premises;
   const { listen } = setup().config;
-  if (listen.console === undefined || store === undefined) return undefined;
+  if (listen.console === undefined || store === undefined || approvals === undefined) return undefined;
   const oauth = new Hono().route('/oauth2', tokenEndpoint({ current: setup, store, audit: journal, addresses, log }));
   const recording = () => journal.state.kind === 'ok';
   const server = await startConsole(listen.console, {
@@ -34,7 +34,8 @@ export async function openConsole(
     audit: journal,
     live,
     records: journalSource(setup().config.audit.journal),
-    sessions: sessionSource(premises.sessions),
+    sessions: sessionSource(premises.sessions, approvals),
+    decisions: decisionSource(approvals),
     log,
     mounts: new Map<string, (request: Request, env: object) => Response | Promise<Response>>([
       ['/oauth2', (request, env) => oauth.fetch(request, env)],
@@ -63,30 +64,4 @@ export function linkTo(url: string, link: string): string {
 
 function hasLocalIssuer(config: Config): boolean {
   return config.identity.issuers.some(({ kind }) => kind === 'local');
-}
-
-function sessionSource(sessions: ReadonlySet<Session>): SessionSource {
-  return {
-    list: () =>
-      [...sessions].map(({ id, started, upstream, parts: { identity, client } }) => ({
-        id,
-        identity: identity.name,
-        issuer: identity.issuer,
-        groups: identity.groups,
-        target: upstream.target,
-        client,
-        started,
-      })),
-    async kill(id, by, reason) {
-      const session = [...sessions].find((each) => each.id === id);
-      session?.terminate({
-        kind: 'login',
-        rule: 'killed',
-        message: `sallyport: the session was ended by ${by.name}${reason === '' ? '' : `: ${reason}`}`,
-        hint: 'Ask them before you connect again.',
-        sqlstate: '57P01',
-      });
-      return session !== undefined;
-    },
-  };
 }

@@ -9,7 +9,7 @@ import type {
   SessionId,
   Upstream,
 } from '../../protocols/gate.ts';
-import { type AuditSink, isoTime, newRecordId, type StatementRecord } from '../audit/index.ts';
+import { type AuditSink, isoTime, newRecordId, type OutputLineage, type StatementRecord } from '../audit/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { MaskKey } from '../masking/index.ts';
 import type { GatewayMetrics } from '../metrics/index.ts';
@@ -18,6 +18,7 @@ import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '
 import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
 import type { Detection } from './detection.ts';
 import { type Approved, type HeldRun, type HoldDesk, holdText, isApproved } from './holds.ts';
+import { lineageOf } from './lineage.ts';
 import { type AllowedStatement, maskedColumns, StatementPlan } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
@@ -331,6 +332,7 @@ export class Session implements GateSession {
       verbs: reading?.verbs ?? none,
       tables: names.tables,
       columns: names.columns,
+      lineage: names.lineage,
       imitatesTag: text.imitatesTag,
       verdict: decided.verdict,
       rule: decided.rule,
@@ -420,10 +422,11 @@ type Judged = Verdict | { readonly refusal: Refusal };
 interface Names {
   readonly tables: readonly string[];
   readonly columns: readonly string[];
+  readonly lineage: readonly OutputLineage[] | undefined;
 }
 
 const none: readonly never[] = [];
-const noNames: Names = { tables: none, columns: none };
+const noNames: Names = { tables: none, columns: none, lineage: undefined };
 /** Names as records write them, rendered once for a reading and not for each run. */
 const rendered = new WeakMap<Reading, Names>();
 
@@ -431,7 +434,7 @@ function namesOf(reading: Reading): Names {
   let names = rendered.get(reading);
   if (names === undefined) {
     const tables = reading.tables.map(({ schema, table }) => (schema === '' ? table : `${schema}.${table}`));
-    names = { tables: [...new Set(tables)], columns: reading.columns.map(columnPath) };
+    names = { tables: [...new Set(tables)], columns: reading.columns.map(columnPath), lineage: lineageOf(reading) };
     rendered.set(reading, names);
   }
   return names;

@@ -27,6 +27,7 @@ const fields = fc.record({
   verbs: list,
   tables: list,
   columns: list,
+  lineage: fc.option(fc.array(fc.record({ name: hostile, copied: list }), { maxLength: 2 }), { nil: undefined }),
   verdict: fc.constantFrom('allow', 'deny', 'hold'),
   rule: fc.option(hostile, { nil: undefined }),
   reason: fc.option(hostile, { nil: undefined }),

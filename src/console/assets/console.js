@@ -1,4 +1,5 @@
 // What every page of the console does beyond its markup: keys, ages that keep going, and the scripts of single views.
+import { startRefresh } from './approvals.js';
 import { startLineage } from './lineage.js';
 import { startLive } from './live.js';
 
@@ -59,16 +60,21 @@ function elapsed(ms) {
   return seconds < 172_800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
+function remaining(ms) {
+  if (ms <= 0) return 'over';
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 3600 ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}` : elapsed(ms);
+}
+
 function tick() {
   for (const each of document.querySelectorAll('time[data-ago]')) {
     each.textContent = elapsed(Date.now() - Date.parse(each.dateTime));
   }
   for (const each of document.querySelectorAll('time[data-until]')) {
-    const left = Date.parse(each.dateTime) - Date.now();
-    each.textContent = left > 0 ? elapsed(left) : 'over';
+    each.textContent = remaining(Date.parse(each.dateTime) - Date.now());
   }
 }
-if (document.querySelector('time[data-ago], time[data-until]') !== null) setInterval(tick, 1000);
+setInterval(tick, 1000);
 
 // Empty fields stay out of the URL, so that it can be read and shared.
 for (const form of document.querySelectorAll('form[data-filter]')) {
@@ -78,4 +84,5 @@ for (const form of document.querySelectorAll('form[data-filter]')) {
 }
 
 if (body.dataset.page === 'live') startLive();
+startRefresh();
 startLineage();

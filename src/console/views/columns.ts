@@ -4,31 +4,30 @@ import type { MaskSpec } from '../../masking/spec.ts';
 import { count, time } from '../format.ts';
 import { type Html, html, joined } from '../html.ts';
 import type { Span } from '../range.ts';
-import type { MaskedColumn } from '../sources.ts';
+import type { ColumnSummary, Page } from '../sources.ts';
 import { empty } from './layout.ts';
 import { spanLinks } from './overview.ts';
 import { searchFor } from './record.ts';
+import { pager } from './search.ts';
 
 export interface ColumnsData {
   readonly span: Span;
   readonly masks: readonly MaskConfig[];
-  readonly masked: readonly MaskedColumn[];
+  readonly page: Page<ColumnSummary>;
+  readonly later: boolean;
 }
 
-const mostShown = 200;
-
-export function columnsView({ span, masks, masked }: ColumnsData): Html {
+export function columnsView({ span, masks, page, later }: ColumnsData): Html {
   return html`${spanLinks('/columns', span)}
-<section aria-labelledby="masked"><h2 id="masked">Masked, ${span.label}</h2>${
-    masked.length === 0
-      ? empty('No column was masked', `No statement has returned a masked column, ${span.label}.`)
-      : html`<div class="scroll"><table><thead><tr><th scope="col">Column</th><th scope="col">Target</th><th scope="col" class="num">Statements</th><th scope="col">Last <span class="fine">UTC</span></th></tr></thead><tbody>${masked
-          .slice(0, mostShown)
-          .map(
-            (each) =>
-              html`<tr><td><a class="row mono masked" href="${searchFor({ target: each.target, column: each.column, since: span.name })}">${each.column}</a></td><td>${each.target}</td><td class="num">${count(each.count)}</td><td class="when">${time(each.last)}</td></tr>`,
-          )}</tbody></table></div>${masked.length > mostShown ? html`<p class="fine">The first ${mostShown} of ${count(masked.length)}.</p>` : ''}`
+<section aria-labelledby="used"><h2 id="used">Columns that statements named, ${span.label}</h2>${
+    page.items.length === 0
+      ? empty('No column was named', `No statement has named a column, ${span.label}.`)
+      : html`<div class="scroll"><table><thead><tr><th scope="col">Column</th><th scope="col" class="num">Masked</th><th scope="col" class="num">Allowed</th><th scope="col" class="num">Refused</th><th scope="col" class="num">Held</th><th scope="col">Last <span class="fine">UTC</span></th></tr></thead><tbody>${page.items.map(
+          (each) =>
+            html`<tr><td><a class="row mono${each.masked > 0 ? ' masked' : ''}" href="${searchFor({ column: each.column, since: span.name })}">${each.column}</a></td><td class="num">${each.masked === 0 ? html`<span class="fine">0</span>` : html`<span class="note masked">${count(each.masked)}</span>`}</td><td class="num">${count(each.allow)}</td><td class="num${each.deny > 0 ? ' deny' : ''}">${count(each.deny)}</td><td class="num">${count(each.hold)}</td><td class="when">${time(each.last)}</td></tr>`,
+        )}</tbody></table></div>`
   }</section>
+${pager('/columns', new Map([['span', span.name]]), page, later)}
 <section aria-labelledby="file"><h2 id="file">Masks of the file</h2>${
     masks.length === 0
       ? empty('The file has no masks', 'Columns are masked by patterns under "masks".')

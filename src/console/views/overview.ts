@@ -55,14 +55,18 @@ export function spanLinks(path: string, span: Span, more: Readonly<Record<string
 /** The rules that refused or held most, with bars to compare. */
 function ruleBars(hits: readonly RuleHits[], span: Span): Html {
   const stopped = hits
-    .filter(({ verdict }) => verdict === 'deny' || verdict === 'hold')
-    .toSorted((a, b) => b.count - a.count)
-    .slice(0, 8);
+    .flatMap(({ rule, deny, hold }) => [
+      { rule, verdict: 'deny', stops: deny },
+      { rule, verdict: 'hold', stops: hold },
+    ])
+    .filter(({ stops }) => stops > 0)
+    .toSorted((a, b) => b.stops - a.stops)
+    .slice(0, 10);
   if (stopped.length === 0)
     return empty('No rule has stopped anything', 'Rules that refuse or hold statements are listed here.');
-  const most = stopped[0]?.count ?? 1;
+  const most = stopped[0]?.stops ?? 1;
   return html`<ol class="bars">${stopped.map(
-    ({ rule, verdict, count: hitCount }) =>
-      html`<li><a href="${searchFor({ rule, verdict, since: span.name })}">${rule}</a><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="${verdict}" width="${Math.max(1, (hitCount / most) * 100)}" height="8"/></svg><span class="num" title="${plural(hitCount, 'statement')}">${count(hitCount)}</span></li>`,
+    ({ rule, verdict, stops }) =>
+      html`<li><a href="${searchFor({ rule, verdict, since: span.name })}" title="${rule}">${rule}</a><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="${verdict}" width="${Math.max(1, (stops / most) * 100)}" height="8"/></svg><span class="num" title="${plural(stops, 'statement')}">${count(stops)}</span></li>`,
   )}</ol>`;
 }

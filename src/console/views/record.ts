@@ -30,7 +30,7 @@ ${
 }
 <div class="columns">
 <section aria-labelledby="who"><h2 id="who">Who and where</h2>${facts([
-    ['identity', html`<a href="${identityPath(issuer, identity)}">${identity}</a>`],
+    ['identity', html`<a href="${identityPath(identity)}">${identity}</a>`],
     ['issuer', issuer],
     ['groups', list(record.groups)],
     ['target', html`<a href="${searchFor({ target })}">${target}</a>`],
@@ -77,14 +77,7 @@ function eventView(record: MergedEvent): Html {
   return html`<p class="lead"><span class="badge event">${record.event}</span> ${record.message}</p>
 <div class="columns">
 <section aria-labelledby="who"><h2 id="who">Who and where</h2>${facts([
-    [
-      'identity',
-      identity === undefined
-        ? undefined
-        : issuer === undefined
-          ? identity
-          : html`<a href="${identityPath(issuer, identity)}">${identity}</a>`,
-    ],
+    ['identity', identity === undefined ? undefined : html`<a href="${identityPath(identity)}">${identity}</a>`],
     ['issuer', issuer],
     ['groups', list(record.groups ?? [])],
     ['target', record.target],
@@ -123,8 +116,8 @@ export function searchFor(filter: Readonly<Record<string, string>>): string {
   return `/search?${new URLSearchParams(pairs).toString()}`;
 }
 
-export function identityPath(issuer: string, identity: string): string {
-  return `/identity?${new URLSearchParams({ issuer: issuer.toWellFormed(), name: identity.toWellFormed() }).toString()}`;
+export function identityPath(identity: string): string {
+  return `/identity?${new URLSearchParams({ name: identity.toWellFormed() }).toString()}`;
 }
 
 const mostListed = 60;

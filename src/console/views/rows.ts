@@ -28,7 +28,7 @@ function statementRow(record: StatementRow): Html {
 <td class="verdict">${badge(record)}</td>
 <td class="identity"><a href="/search?${new URLSearchParams({ identity }).toString()}">${shortText(identity, 40)}</a></td>
 <td class="target">${shortText(target, 30)}</td>
-<td class="sql"><code>${sql(record.text, 'line')}</code>${notes(record)}</td>
+<td class="sql"><div><code>${sql(record.text, 'line')}</code>${notes(record)}</div></td>
 <td class="num">${record.rows === undefined ? '' : count(record.rows)}</td>
 <td class="num">${record.ms === undefined ? (outcome === undefined && verdict === 'allow' ? html`<span class="running">running</span>` : '') : duration(record.ms)}</td>
 </tr>`;

@@ -19,23 +19,28 @@ interface Row {
   readonly effect: string;
   readonly when: string;
   readonly observe: boolean;
-  readonly hits: readonly RuleHits[];
+  readonly hits: RuleHits | undefined;
 }
 
 export function rulesView({ span, rules, hits }: RulesData): Html {
   const named = new Set(rules.map(({ name }) => name));
-  const hitsOf = (name: string) => hits.filter(({ rule }) => rule === name);
   const own: readonly Row[] = rules.map((rule) => ({
     name: rule.name,
     effect: rule.verdict,
     when: conditions(rule),
     observe: rule.mode === 'observe',
-    hits: hitsOf(rule.name),
+    hits: hits.find((hit) => hit.rule === rule.name),
   }));
-  const builtIn: readonly Row[] = [...new Set(hits.map(({ rule }) => rule))]
-    .filter((rule) => !named.has(rule))
-    .sort()
-    .map((name) => ({ name, effect: hitsOf(name)[0]?.verdict ?? '', when: '', observe: false, hits: hitsOf(name) }));
+  const builtIn: readonly Row[] = hits
+    .filter(({ rule }) => !named.has(rule))
+    .toSorted((a, b) => b.deny + b.hold - a.deny - a.hold || (a.rule < b.rule ? -1 : 1))
+    .map((hit) => ({
+      name: hit.rule,
+      effect: hit.hold > hit.deny ? 'hold' : 'deny',
+      when: '',
+      observe: false,
+      hits: hit,
+    }));
   return html`${spanLinks('/rules', span)}
 <section aria-labelledby="own"><h2 id="own">Rules of the file</h2>${
     own.length === 0
@@ -50,26 +55,22 @@ export function rulesView({ span, rules, hits }: RulesData): Html {
 }
 
 function table(rows: readonly Row[], span: Span): Html {
-  const hit = (row: Row, verdict: string) => row.hits.find((each) => each.verdict === verdict);
-  const cell = (row: Row, verdict: 'deny' | 'hold' | 'allow') => {
-    const found = hit(row, verdict);
+  const cell = ({ name, hits }: Row, verdict: 'deny' | 'hold' | 'allow') => {
+    const number = hits?.[verdict] ?? 0;
     return html`<td class="num">${
-      found === undefined
+      number === 0
         ? html`<span class="fine">0</span>`
-        : html`<a href="${searchFor({ rule: row.name, verdict, since: span.name })}">${count(found.count)}</a>`
+        : html`<a href="${searchFor({ rule: name, verdict, since: span.name })}">${count(number)}</a>`
     }</td>`;
   };
-  return html`<div class="scroll"><table class="rules"><thead><tr><th scope="col">Rule</th><th scope="col">Then</th><th scope="col">When</th><th scope="col" class="num">Refused</th><th scope="col" class="num">Held</th><th scope="col" class="num">Allowed</th><th scope="col" class="num">Would have</th><th scope="col">Last <span class="fine">UTC</span></th></tr></thead>
-<tbody>${rows.map((row) => {
-    const last = row.hits
-      .map((each) => each.last)
-      .sort()
-      .at(-1);
-    return html`<tr><td><a class="row" href="${searchFor({ rule: row.name, since: span.name })}">${row.name}</a></td>
-<td><span class="badge ${row.effect}">${row.effect}</span>${row.observe ? html` <span class="note would">observes</span>` : ''}</td>
-<td class="fine">${row.when}</td>${cell(row, 'deny')}${cell(row, 'hold')}${cell(row, 'allow')}
-<td class="num">${count(hit(row, 'would-be')?.count ?? 0)}</td><td class="when">${last === undefined ? '' : time(last)}</td></tr>`;
-  })}</tbody></table></div>`;
+  return html`<div class="scroll"><table class="rules"><thead><tr><th scope="col">Rule</th><th scope="col">Then</th><th scope="col">When</th><th scope="col" class="num">Refused</th><th scope="col" class="num">Held</th><th scope="col" class="num">Allowed</th><th scope="col">Last <span class="fine">UTC</span></th></tr></thead>
+<tbody>${rows.map(
+    (row) =>
+      html`<tr><td><a class="row" href="${searchFor({ rule: row.name, since: span.name })}">${row.name}</a></td>
+<td class="verdict"><span class="badge ${row.effect}">${row.effect}</span>${row.observe ? html` <span class="note would">observes</span>` : ''}</td>
+<td class="fine list">${row.when}</td>${cell(row, 'deny')}${cell(row, 'hold')}${cell(row, 'allow')}
+<td class="when">${row.hits === undefined ? '' : time(row.hits.last)}</td></tr>`,
+  )}</tbody></table></div>`;
 }
 
 /** The conditions of a rule in a line. */

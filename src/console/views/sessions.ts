@@ -39,16 +39,16 @@ ${pager('/sessions', new Map(), { items, next }, after !== undefined, html`<span
 }
 
 function sessionRow(session: SessionView, activity: Activity | undefined, viewer: Viewer): Html {
-  const { id, identity, issuer, target, client, started } = session;
+  const { id, identity, target, client, started } = session;
   const last = activity?.last;
   return html`<tr data-session="${id}">
 <td class="when"><a class="row" href="${searchFor({ session: id })}">${ago(started)}</a></td>
-<td class="identity"><a href="${identityPath(issuer, identity)}">${shortText(identity, 40)}</a></td>
+<td class="identity"><a href="${identityPath(identity)}">${shortText(identity, 40)}</a></td>
 <td class="target">${shortText(target, 30)}</td>
 <td class="mono fine">${client}</td>
 <td class="num">${count(activity?.statements ?? 0)}</td>
 <td class="num${(activity?.denied ?? 0) > 0 ? ' deny' : ''}">${count(activity?.denied ?? 0)}</td>
-<td class="sql">${last === undefined ? '' : html`${activity?.running === true ? html`<span class="running">running</span> ` : ''}<code>${sql(last.text, 'line')}</code>`}</td>
+<td class="sql">${last === undefined ? '' : html`<div>${activity?.running === true ? html`<span class="running">running</span>` : ''}<code>${sql(last.text, 'line')}</code></div>`}</td>
 <td class="act">${forRole(viewer.person, 'admin', () => html`<a class="button danger small" href="/sessions?kill=${encodeURIComponent(id)}">Kill</a>`)}</td>
 </tr>`;
 }
