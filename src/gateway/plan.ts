@@ -20,6 +20,7 @@ import type { OutputMask, SessionPolicy, Verdict } from '../policy/index.ts';
 import { type ColumnName, columnPath, type ReadResult, type ReadStatement, type Source } from '../sql/index.ts';
 import { detectedIn } from './detection.ts';
 import { type Approved, type HoldVerdict, holdRun, isApproved } from './holds.ts';
+import { numbersMeetingTexts } from './number-parameters.ts';
 import { copyOf, keepParameters } from './parameters.ts';
 import type { RecordedText, Session } from './session.ts';
 import { parametersWrittenBack } from './write-back.ts';
@@ -136,7 +137,7 @@ export class StatementPlan implements Plan {
       return this.#opened(approved.record);
     }
     if (this.#origin.arrival === 'extended') {
-      const refusal = this.#writtenBack(parameters);
+      const refusal = this.#numberMeetsText(parameters) ?? this.#writtenBack(parameters);
       if (refusal !== undefined) return this.#refuse(refusal);
     }
     if (judged.kind === 'hold') return this.#hold(judged, parameters);
@@ -188,6 +189,11 @@ export class StatementPlan implements Plan {
       this.#approved = { rule: verdict.rule, fingerprint, record };
       return this.open(kept);
     });
+  }
+
+  #numberMeetsText(parameters: BoundParameters | undefined): Refusal | undefined {
+    const held = this.#session.parts.policy();
+    return held.kind === 'session' ? numbersMeetingTexts(this.#statement.reading, held, parameters) : undefined;
   }
 
   #writtenBack(parameters: BoundParameters | undefined): Refusal | undefined {

@@ -137,6 +137,8 @@ export interface ColumnUse {
   readonly with?: readonly ColumnName[];
   /** For an equality: how many constants or parameters the column meets here. */
   readonly constants?: number;
+  /** MySQL: parameters (0-based) that the column, a text, meets whole only when they are bound as texts. */
+  readonly textParameters?: readonly number[];
   /** 1-based character position in the statement's text, where known. */
   readonly position?: number;
 }

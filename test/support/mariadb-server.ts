@@ -101,6 +101,7 @@ export async function startMariadb({ options = [] }: MariadbOptions = {}): Promi
       ? run(installer, [
           '--no-defaults',
           `--datadir=${data}`,
+          `--tmpdir=${scratch}`,
           '--skip-test-db',
           '--skip-name-resolve',
           '--auth-root-authentication-method=normal',
@@ -111,6 +112,8 @@ export async function startMariadb({ options = [] }: MariadbOptions = {}): Promi
   const daemon = run(program, [
     '--no-defaults',
     `--datadir=${data}`,
+    // A server that starts clears temporary tables out of its folder, also those of another that runs.
+    `--tmpdir=${scratch}`,
     `--port=${server.port}`,
     `--bind-address=${server.host}`,
     `--socket=${join(scratch, 's')}`,

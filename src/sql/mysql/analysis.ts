@@ -56,6 +56,7 @@ export interface UseFact {
   readonly how: UseKind;
   readonly with?: readonly Column[];
   readonly constants?: number;
+  readonly textParameters?: readonly number[];
   readonly offset: number | undefined;
 }
 

@@ -9,10 +9,9 @@ const text = (value: string | number | null | undefined): string =>
 
 const queries = {
   facts: 'SELECT @@version, @@lower_case_table_names, @@global.sql_mode',
-  // Only what a directory listing and the header of a table's definition show: nothing makes the server open a table's data.
-  tables: 'SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES',
-  columns: `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE FROM information_schema.COLUMNS
-    ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
+  // One look at each table: TABLES would open all of them once more. Sorting is left to us, it would fill the server's disk.
+  columns: `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, ORDINAL_POSITION
+    FROM information_schema.COLUMNS`,
   views: 'SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS',
   routines: `SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_DEFINITION FROM information_schema.ROUTINES
     WHERE ROUTINE_TYPE IN ('FUNCTION', 'PROCEDURE')`,
@@ -38,17 +37,23 @@ export async function loadCatalog(connection: mysql.Connection): Promise<Catalog
   const catalog = new Catalog(Number(facts?.[1] ?? 0) !== 0);
   catalog.version = text(facts?.[0]);
   catalog.sqlMode = text(facts?.[2]);
-  for (const [schema, name, type] of await run('tables'))
-    catalog.addTable(text(schema), text(name), kindOf(text(type)));
   let table: Table | undefined;
-  for (const [schema, name, column, type, nullable] of await run('columns')) {
+  for (const [schema, name, column, type, nullable, ordinal] of await run('columns')) {
     if (table === undefined || table.schema !== schema || table.name !== name)
       table = catalog.table(text(schema), text(name)) ?? catalog.addTable(text(schema), text(name), 'table');
-    table.columns.push({ table, name: text(column), type: wireType(text(type)), notNull: nullable === 'NO' });
+    // Rows of a table come in order from most servers.
+    table.columns[Number(ordinal) - 1] = {
+      table,
+      name: text(column),
+      type: wireType(text(type)),
+      notNull: nullable === 'NO',
+    };
   }
   for (const [schema, name, definition] of await run('views')) {
     const view = catalog.table(text(schema), text(name));
-    if (view !== undefined) view.definition = text(definition);
+    if (view === undefined) continue;
+    view.kind = 'view';
+    view.definition = text(definition);
   }
   for (const [schema, name, type, body] of await run('routines')) {
     catalog.addRoutine({
@@ -62,26 +67,21 @@ export async function loadCatalog(connection: mysql.Connection): Promise<Catalog
     const of = catalog.table(text(schema), text(name));
     of?.triggers.push({ name: text(trigger), table: of, event: eventOf(text(event)), body: text(body) });
   }
+  for (const each of catalog.tables.values()) compact(each);
   catalog.digest = digest.digest('base64');
   return catalog;
+}
+
+/** Places that a server leaves out between columns. */
+function compact({ columns }: Table): void {
+  let at = 0;
+  for (const column of columns) if (column !== undefined) columns[at++] = column;
+  columns.length = at;
 }
 
 function hash(digest: Hash, name: string, rows: readonly Row[]): void {
   digest.update(name);
   for (const row of rows) digest.update(`${row.join('\u0001')}\u0002`);
-}
-
-function kindOf(type: string): Table['kind'] {
-  switch (type) {
-    case 'VIEW':
-      return 'view';
-    case 'SYSTEM VIEW':
-      return 'system';
-    case 'SEQUENCE':
-      return 'sequence';
-    default:
-      return 'table';
-  }
 }
 
 function eventOf(event: string): Trigger['event'] {

@@ -11,7 +11,7 @@ export interface Column {
 export interface Table {
   readonly schema: string;
   readonly name: string;
-  readonly kind: 'table' | 'view' | 'system' | 'sequence';
+  kind: 'table' | 'view';
   readonly columns: Column[];
   /** Views: the query with qualified names. */
   definition: string | undefined;

@@ -149,14 +149,24 @@ function predicate(analysis: Analysis, tree: Tree, scope: Scope, into: Map<Colum
     const left = evaluate(analysis, first, scope);
     let constants = 0;
     let kind: Value['kind'] = 'any';
+    const parameters: number[] = [];
     for (const item of items) {
       const right = evaluate(analysis, item, scope);
       if (right.constants > 0) {
         constants += right.constants;
+        parameters.push(...(right.parameters ?? []));
         if (right.kind !== 'any') kind = kind === 'any' || kind === right.kind ? right.kind : 'unknown';
       } else compareValues(analysis, 'equality', left, right, offset, into);
     }
-    if (constants > 0) compareValues(analysis, 'equality', left, constant(kind, constants), offset, into);
+    if (constants > 0)
+      compareValues(
+        analysis,
+        'equality',
+        left,
+        { ...constant(kind, constants), ...(parameters.length === 0 ? {} : { parameters }) },
+        offset,
+        into,
+      );
     return;
   }
   const how: UseKind = operation.kind === 'PredicateExprBetween' ? 'range' : 'pattern';
@@ -190,8 +200,11 @@ export function compareValues(
       // '123-45-6789' = 123 is true: against a number a text shows how it begins.
       else if (other.constants > 0 && isText(column.type) && other.kind !== 'text' && other.kind !== 'any')
         analysis.uses.push({ column, how: 'computed', offset });
-      else if (other.constants > 0) analysis.uses.push({ column, how: 'equality', constants: other.constants, offset });
-      else if (other.pure) analysis.uses.push({ column, how: 'equality', with: plain(other.sources), offset });
+      else if (other.constants > 0) {
+        const texts = isText(column.type) ? other.parameters : undefined;
+        const met = texts === undefined ? {} : { textParameters: texts };
+        analysis.uses.push({ column, how: 'equality', constants: other.constants, offset, ...met });
+      } else if (other.pure) analysis.uses.push({ column, how: 'equality', with: plain(other.sources), offset });
       else analysis.uses.push({ column, how: 'join', offset });
     }
   }

@@ -171,9 +171,9 @@ function read(analysis: Analysis, tree: Tree, scope: Scope): Value {
 }
 
 function parameter(analysis: Analysis, tree: Tree): Value {
-  const given = analysis.given;
-  if (given === undefined || tree.token === undefined) return constant('any');
-  return given[analysis.parameters.get(tree.token) ?? 0] ?? constant('any');
+  const index = tree.token === undefined ? undefined : analysis.parameters.get(tree.token);
+  if (analysis.given !== undefined) return analysis.given[index ?? 0] ?? constant('any');
+  return index === undefined ? constant('any') : { ...constant('any'), parameters: [index] };
 }
 
 function wrapped(analysis: Analysis, tree: Tree, scope: Scope): Value {

@@ -17,6 +17,7 @@ const kinds: readonly (readonly [RegExp, readonly Verb[]])[] = [
   [/^kill\b/, ['kill']],
   [/^(analyze|check|optimize|repair) (local |no_write_to_binlog )?(table|tables|view)\b/, ['analyze']],
   [/^xa\b/, ['commit']],
+  [/^set (password|default role)\b/, ['set', 'admin']],
   [/^unlock\b/, ['lock']],
   [
     /^(reset|purge|change|start (slave|replica|all|group_replication)|stop (slave|replica|all|group_replication)|backup|install|uninstall|shutdown|restart|binlog|cache|clone|import)\b/,
@@ -28,8 +29,7 @@ const kinds: readonly (readonly [RegExp, readonly Verb[]])[] = [
 export function classify(analysis: Analysis, tokens: readonly Token[]): boolean {
   const words = tokens.map((token) => (token.kind === 'word' ? token.text.toLowerCase() : token.text)).join(' ');
   // A query inside could do anything.
-  if (tokens.some((token) => /^(select|values|with)$/.test(word(token)) && !/^(grant|revoke)/.test(words)))
-    return false;
+  if (tokens.some((token) => /^(select|values)$/.test(word(token)) && !/^(grant|revoke)/.test(words))) return false;
   if (word(tokens[0]) === 'help') {
     analysis.verbs.add('show');
     rowsOfServer(analysis);

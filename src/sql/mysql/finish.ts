@@ -86,6 +86,7 @@ function usesOf(facts: readonly UseFact[], position: Positions): ColumnUse[] {
       how: fact.how,
       ...(fact.with === undefined ? {} : { with: fact.with.map(columnName) }),
       ...(fact.constants === undefined ? {} : { constants: fact.constants }),
+      ...(fact.textParameters === undefined ? {} : { textParameters: fact.textParameters }),
       ...(at === undefined ? {} : { position: at }),
     });
   }
@@ -94,6 +95,7 @@ function usesOf(facts: readonly UseFact[], position: Positions): ColumnUse[] {
 
 function sameUse(one: UseFact, other: UseFact): boolean {
   if (one.how !== other.how || one.offset !== other.offset || one.constants !== other.constants) return false;
+  if (one.textParameters?.join() !== other.textParameters?.join()) return false;
   return (
     one.with === other.with ||
     (one.with?.length === other.with?.length && (one.with ?? []).every((column, at) => column === other.with?.[at]))

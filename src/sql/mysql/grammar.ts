@@ -322,7 +322,11 @@ export function parseProgram(tokens: readonly Token[], dialect: Dialect): Tree |
 export function parse(tokens: readonly Token[], dialect: Dialect, what: 'statement' | 'program' = 'statement'): Parsed {
   const version = grammarVersion(dialect);
   const made: AntlrToken[] = tokens.map((token, tokenIndex) => ({
-    type: tokenType(token, dialect, version),
+    // ON EMPTY of JSON_TABLE: elsewhere a plain name in MariaDB.
+    type:
+      token.text.length === 5 && /^empty$/i.test(token.text) && /^on$/i.test(tokens[tokenIndex - 1]?.text ?? '')
+        ? typeOf('EMPTY_SYMBOL')
+        : tokenType(token, dialect, version),
     tokenIndex,
     channel: 0,
     start: token.start,

@@ -36,6 +36,8 @@ export interface Lexed {
   readonly tokens: readonly Token[];
   /** Bodies of optimizer hints `/*+ ... *\/`. */
   readonly hints: readonly string[];
+  /** Where executable comments that are part of the statement begin and end. */
+  readonly executed: readonly { readonly start: number; readonly end: number }[];
   /** An executable comment was skipped since it is meant for another server. */
   readonly skipped: boolean;
 }
@@ -67,9 +69,9 @@ const operators3 = new Set(['<=>', '->>']);
 const operators2 = new Set(['<=', '>=', '<>', '!=', '<<', '>>', ':=', '&&', '||', '->', '@@']);
 const operators1 = new Set('<>=!+-*/%^~&|(),.;{}:@');
 
-/** Splits a text into tokens, from an offset on. Throws LexError where the server would refuse or the two could disagree. */
-export function lex(text: string, dialect: Dialect, from = 0): Lexed {
-  return new Lexer(text, dialect, from).run();
+/** Splits a text into tokens, from an offset on, which may lie in an executable comment that began at another. Throws LexError where the server would refuse or the two could disagree. */
+export function lex(text: string, dialect: Dialect, from = 0, inComment = -1): Lexed {
+  return new Lexer(text, dialect, from, inComment).run();
 }
 
 class Lexer {
@@ -77,22 +79,24 @@ class Lexer {
   private readonly dialect: Dialect;
   private readonly tokens: Token[] = [];
   private readonly hints: string[] = [];
+  private readonly executed: { start: number; end: number }[] = [];
   private at = 0;
   private skipped = false;
   /** Offset of an open executable comment, or -1. */
   private inComment = -1;
 
-  constructor(text: string, dialect: Dialect, from: number) {
+  constructor(text: string, dialect: Dialect, from: number, inComment: number) {
     this.text = text;
     this.dialect = dialect;
     this.at = from;
+    this.inComment = inComment;
   }
 
   run(): Lexed {
     const { text } = this;
     while (this.at < text.length) this.next();
     if (this.inComment >= 0) throw new LexError('an executable comment is not closed', this.inComment);
-    return { tokens: this.tokens, hints: this.hints, skipped: this.skipped };
+    return { tokens: this.tokens, hints: this.hints, executed: this.executed, skipped: this.skipped };
   }
 
   /** Reads one token or what stands between tokens; like the methods below it says where to go on. */
@@ -125,8 +129,9 @@ class Lexer {
         return text[at + 1] === '*' ? this.comment() : this.operator();
       case '*':
         if (this.inComment >= 0 && text[at + 1] === '/') {
-          this.inComment = -1;
           this.at += 2;
+          this.executed.push({ start: this.inComment, end: this.at });
+          this.inComment = -1;
           return this.at;
         }
         return this.operator();

@@ -68,6 +68,11 @@ export function withSqlMode(dialect: Dialect, value: string): Dialect | undefine
   };
 }
 
+/** Whether texts are read in the same way under both. */
+export function sameDialect(one: Dialect, other: Dialect): boolean {
+  return one === other || (Object.keys(one) as (keyof Dialect)[]).every((key) => one[key] === other[key]);
+}
+
 /** Client character sets in which a byte below 0x80 is always the ASCII character it looks like. */
 const safeCharsets: ReadonlySet<string> = new Set([
   'utf8',

@@ -5,8 +5,9 @@ import type { Catalog } from './catalog.ts';
 import { classify } from './fallback.ts';
 import { readingOf } from './finish.ts';
 import { parse } from './grammar.ts';
-import { LexError, lex, shapeOf, type Token } from './lexer.ts';
+import { LexError, type Lexed, lex, shapeOf, type Token } from './lexer.ts';
 import { mend } from './mariadb.ts';
+import { sameDialect } from './modes.ts';
 import { walkBody } from './programs.ts';
 import { Scope } from './scope.ts';
 import { hintSettings } from './settings.ts';
@@ -68,14 +69,14 @@ function readAll(catalog: Catalog, given: State, text: string): Read {
   let state = given;
   let from = 0;
   let tokens: readonly Token[] = [];
-  let hints: readonly string[] = [];
-  let lexedBy: State['dialect'] | undefined;
+  let lexed: Lexed | undefined;
+  let lexedBy = given.dialect;
   for (;;) {
-    if (lexedBy !== state.dialect) {
+    if (lexed === undefined || !sameDialect(lexedBy, state.dialect)) {
       if (state.dialect.oracle) throw new Unreadable('statements in the sql_mode ORACLE cannot be read', undefined);
-      const lexed = lex(text, state.dialect, from);
+      const inside = lexed?.executed.find((comment) => comment.start < from && from < comment.end);
+      lexed = lex(text, state.dialect, from, inside?.start);
       tokens = lexed.tokens;
-      hints = lexed.hints;
       lexedBy = state.dialect;
     }
     const skip = tokens.findIndex((token) => !isSemicolon(token));
@@ -87,7 +88,7 @@ function readAll(catalog: Catalog, given: State, text: string): Read {
     if (first === undefined || last === undefined) break;
     if (statements.length >= mostStatements) throw new Unreadable('the text holds too many statements', first.start);
     const analysis = analyseTokens(catalog, state, own, text);
-    hintSettings(analysis, hints);
+    hintSettings(analysis, lexed.hints);
     if (analysis.forbidden !== undefined) return { result: { kind: 'forbidden', ...analysis.forbidden }, analyses: [] };
     const position = (offset: number | undefined) => (offset === undefined ? undefined : characters(text, offset) + 1);
     const reading = readingOf(analysis, own, shapeOf(own), position);

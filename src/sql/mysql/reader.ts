@@ -10,6 +10,7 @@ import { type Dialect, plainDialect, withSqlMode, withVersion } from './modes.ts
 import { type Read, readText, sameChanges } from './read.ts';
 import { freshState, MysqlSession, type SessionHost } from './session.ts';
 import { scan } from './shape.ts';
+import { warmGrammar } from './warm.ts';
 
 export interface MysqlReaderOptions {
   /** The gateway's own connection to the target. */
@@ -56,6 +57,7 @@ class MysqlReader implements SqlReader, SessionHost {
   async start(): Promise<void> {
     if (this.options.catalog !== undefined) return;
     await this.load(true);
+    void warmGrammar(withVersion(plainDialect, this.catalog.version));
     this.schedule();
   }
 

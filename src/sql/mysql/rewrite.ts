@@ -60,7 +60,8 @@ const tableStatements: Pass = (tokens) =>
   tokens.flatMap((token, at) => {
     const next = tokens[at + 1];
     const named = next !== undefined && (next.kind === 'word' || next.kind === 'identifier');
-    if (word(token) !== 'table' || !named || !queryPlace(tokens, at)) return [token];
+    if (word(token) !== 'table' || !named || !queryPlace(tokens, at) || word(tokens[at - 1]) === 'analyze')
+      return [token];
     return [wordLike(token, 'select'), operatorLike(token, '*'), wordLike(token, 'from')];
   });
 
@@ -222,6 +223,52 @@ const casts: Pass = (tokens) => {
   });
 };
 
+/** USE INDEX (a) IGNORE KEY FOR JOIN (b): which indexes to take. */
+const indexHints: Pass = (tokens) => {
+  const out: Token[] = [];
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at];
+    if (token === undefined) break;
+    let open = at + 2;
+    const hint = /^(use|force|ignore)$/.test(word(token)) && /^(index|key)$/.test(word(tokens[at + 1]));
+    if (hint && word(tokens[open]) === 'for') open += word(tokens[open + 1]) === 'join' ? 2 : 3;
+    const close = hint && is(tokens[open], '(') ? closing(tokens, open) : -1;
+    const plain = tokens.slice(open + 1, Math.max(open + 1, close));
+    if (close < 0 || plain.some((each) => !is(each, ',') && each.kind !== 'word' && each.kind !== 'identifier')) {
+      out.push(token);
+      continue;
+    }
+    at = close;
+    if (is(tokens[at + 1], ',') && /^(use|force|ignore)$/.test(word(tokens[at + 2]))) at++;
+  }
+  return out;
+};
+
+/** MEDIAN(x) OVER and PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x) OVER: computed from x over a window as a sum is. */
+const percentiles: Pass = (tokens) => {
+  const out: Token[] = [];
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at];
+    if (token === undefined) break;
+    if (word(token) === 'median' && token.call) {
+      out.push({ ...token, text: 'sum' });
+      continue;
+    }
+    const first =
+      /^percentile_(cont|disc)$/.test(word(token)) && is(tokens[at + 1], '(') ? closing(tokens, at + 1) : -1;
+    const within = word(tokens[first + 1]) === 'within' && word(tokens[first + 2]) === 'group';
+    const last = first > 0 && first === at + 3 && within ? closing(tokens, first + 3) : -1;
+    if (last < 0) {
+      out.push(token);
+      continue;
+    }
+    const ordered = tokens.slice(first + 6, last).filter((each) => !/^(asc|desc)$/.test(word(each)));
+    out.push({ ...token, text: 'sum' }, operatorLike(token, '('), ...ordered, operatorLike(token, ')'));
+    at = last;
+  }
+  return out;
+};
+
 /** DATE '2024-01-01' is a value, where the grammar would as well take a column with an alias. */
 const temporalLiterals: Pass = (tokens) => {
   if (/^(create|alter)$/.test(word(tokens[0]))) return tokens;
@@ -272,7 +319,23 @@ const definitions: Pass = (tokens) => {
     if (text === 'if' && second === 'exists' && !is(tokens[at + 2], '(') && !is(tokens[at - 1], ';')) at += 1;
     else if (text === 'if' && second === 'not' && third === 'exists' && !is(tokens[at + 3], '(')) at += 2;
     else if (at === 1 && text === 'or' && second === 'replace' && !view && word(tokens[at + 2]) !== 'spatial') at += 1;
-    else if (/^(with|without)$/.test(text) && second === 'system' && third === 'versioning') at += 2;
+    else if (/^(add|drop)$/.test(text) && second === 'system' && third === 'versioning') {
+      at += 2;
+      if (is(out[out.length - 1], ',')) out.pop();
+    } else if (
+      /^(uuid|inet4|inet6)$/.test(text) &&
+      !token.call &&
+      !is(tokens[at - 1], '.') &&
+      !is(tokens[at - 1], ',') &&
+      !is(tokens[at - 1], '(')
+    )
+      out.push(wordLike(token, 'blob'));
+    else if (text === 'default' && calledDefault(tokens, at)) {
+      // DEFAULT f() is DEFAULT (f()).
+      const close = closing(tokens, at + 2);
+      out.push(token, operatorLike(token, '('), ...tokens.slice(at + 1, close + 1), operatorLike(token, ')'));
+      at = close;
+    } else if (/^(with|without)$/.test(text) && second === 'system' && third === 'versioning') at += 2;
     else if (text === 'persistent' && is(tokens[at - 1], ')')) out.push(wordLike(token, 'stored'));
     else if (
       /^(invisible|visible)$/.test(text) &&
@@ -288,6 +351,12 @@ const definitions: Pass = (tokens) => {
   return out;
 };
 
+function calledDefault(tokens: readonly Token[], at: number): boolean {
+  const name = tokens[at + 1];
+  const plain = /^(now|current_timestamp|localtime|localtimestamp)$/.test(word(name));
+  return name?.kind === 'word' && name.call && !plain && is(tokens[at + 2], '(') && closing(tokens, at + 2) > 0;
+}
+
 /** INVISIBLE of an index is known to the grammar. */
 function indexed(tokens: readonly Token[], at: number): boolean {
   return tokens.slice(0, at).some((token) => /^(index|key)$/.test(word(token)));
@@ -301,6 +370,8 @@ const passes: readonly (readonly [RegExp, Pass])[] = [
   [/^value$/, sequenceValues],
   [/^(system_time|portion)$/, periods],
   [/^(fetch|examined|wait|nowait|locked|offset)$/, limits],
+  [/^(index|key)$/, indexHints],
+  [/^(median|percentile_cont|percentile_disc)$/, percentiles],
   [/^(cast|convert)$/, casts],
   [/^(date|time|timestamp)$/, temporalLiterals],
   [/^(group_concat|json_arrayagg)$/, concatLimits],

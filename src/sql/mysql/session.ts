@@ -3,7 +3,7 @@ import type { MaybePromise } from '../../../protocols/gate.ts';
 import type { ReadResult, ReadStatement, SqlSession } from '../reader.ts';
 import type { Analysis, State } from './analysis.ts';
 import type { Catalog } from './catalog.ts';
-import { clientCharsets, type Dialect, withSqlMode, withVersion } from './modes.ts';
+import { clientCharsets, type Dialect, sameDialect, withSqlMode, withVersion } from './modes.ts';
 import { after, changesOfStatement, type Read } from './read.ts';
 import { noSources } from './value.ts';
 
@@ -129,8 +129,4 @@ export class MysqlSession implements SqlSession {
     this.epoch++;
     return undefined;
   }
-}
-
-function sameDialect(one: Dialect, other: Dialect): boolean {
-  return one === other || (Object.keys(one) as (keyof Dialect)[]).every((key) => one[key] === other[key]);
 }

@@ -17,6 +17,8 @@ export interface Value {
   /** What the server compares and converts it as; dates count as numbers, `any` takes the other side's type. */
   readonly kind: ValueKind;
   readonly isNull: boolean;
+  /** Parameters it is made of, whose type the client chooses when it runs the statement. */
+  readonly parameters?: readonly number[];
 }
 
 export type ValueKind = 'text' | 'number' | 'json' | 'any' | 'unknown';
