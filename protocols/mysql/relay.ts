@@ -71,7 +71,6 @@ export class Relay implements CommandHost {
   private readonly onClientData = (chunk: Buffer) => this.fromClient(chunk);
   private readonly onClientDrain = () => this.clientDrained();
   private readonly onClientGone = () => this.clientLeft();
-  private readonly onUpstreamData = (chunk: Buffer) => this.fromUpstream(chunk);
 
   constructor(options: RelayOptions) {
     const { client, login, session, limits, features } = options;
@@ -109,7 +108,7 @@ export class Relay implements CommandHost {
     client.on('drain', this.onClientDrain);
     client.on('end', this.onClientGone);
     client.on('close', this.onClientGone);
-    upstream.on('data', this.onUpstreamData);
+    this.consume();
     upstream.on('drain', () => this.readClient());
     upstream.on('close', () => this.upstreamClosed());
     upstream.on('error', (cause) => {
@@ -287,10 +286,17 @@ export class Relay implements CommandHost {
 
   // The upstream's side -----------------------------------------------------------------------------------------------------
 
-  private fromUpstream(chunk: Buffer): void {
+  private consume(): void {
+    this.options.login.reading.consume(
+      (chunk, length) => this.fromUpstream(chunk, length),
+      () => !this.toClient.settled,
+    );
+  }
+
+  private fromUpstream(chunk: Buffer, length: number): void {
     if (this.finished) return;
     this.guard(() => {
-      this.stream.push(chunk);
+      this.stream.push(chunk, length);
       const { conversation } = this;
       if (conversation.active === undefined && conversation.untracked) this.track();
       this.commands.run();
@@ -357,7 +363,7 @@ export class Relay implements CommandHost {
   /** Asks the server for its settings between two commands of the client; then `done`. */
   private askSettings(done: () => void): void {
     const { upstream, conversation } = this;
-    upstream.off('data', this.onUpstreamData);
+    this.options.login.reading.consume(undefined, () => false);
     const exchange = new Exchange(upstream, maxSettingsBytes);
     readSettings(exchange, conversation.server.capabilities, this.options.login.prelude).then(
       ({ settings, status }) => {
@@ -365,7 +371,7 @@ export class Relay implements CommandHost {
         this.guard(() => {
           const rest = exchange.detach();
           if (rest.length > 0) throw new UpstreamProtocolError('more than was asked for');
-          upstream.on('data', this.onUpstreamData);
+          this.consume();
           this.noteSettings(settings);
           conversation.noteStatus(status);
           done();

@@ -129,7 +129,7 @@ export class Responses implements ServerHandler {
 
   private result(command: Kind<'results'>, bytes: Buffer, start: number, end: number): void {
     if (this.phase === 'columns') {
-      this.held.push(bytes.subarray(start, end));
+      this.held.push(Buffer.from(bytes.subarray(start, end)));
       this.left -= 1;
       if (this.left === 0) this.described(command);
       return;
@@ -152,7 +152,7 @@ export class Responses implements ServerHandler {
     const payload = bytes.subarray(start + packetHeader, end);
     // Optional metadata: the client is told first whether a description follows; it always does.
     const told = this.conversation.clientHas(capability.OPTIONAL_RESULTSET_METADATA);
-    this.held = [told ? frame(Buffer.concat([Buffer.from([1]), payload]), 0) : bytes.subarray(start, end)];
+    this.held = [told ? frame(Buffer.concat([Buffer.from([1]), payload]), 0) : Buffer.from(bytes.subarray(start, end))];
   }
 
   /** All columns of a result are known: what becomes of its rows? */
@@ -317,7 +317,10 @@ export class Responses implements ServerHandler {
     }
   }
 
-  private single(command: Kind<'single'>, bytes: Buffer, start: number, end: number): void {
+  private single(command: Kind<'single'>, chunk: Buffer, from: number, to: number): void {
+    // The OK may be kept for a while, longer than the chunk.
+    const bytes = command.afterwards === undefined ? chunk : Buffer.from(chunk.subarray(from, to));
+    const [start, end] = bytes === chunk ? [from, to] : [0, bytes.length];
     const first = bytes[start + packetHeader];
     if (first === header.ERR) this.teller.serverError(bytes, start, end, false, '')();
     else {

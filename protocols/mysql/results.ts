@@ -106,7 +106,8 @@ export class Results {
       rows += 1;
       at = next;
     }
-    if (masker === null && rows > 0) {
+    if (masker !== null) masker.flush();
+    else if (rows > 0) {
       const stop = run.cut === undefined || drop ? at : this.lastForwarded(chunk, start, rows);
       output.forward(chunk, start, stop);
       bytes = stop - start;

@@ -53,9 +53,9 @@ export class ServerStream {
     return this.passing > 0 || this.continued;
   }
 
-  push(chunk: Buffer): void {
+  /** Takes `chunk[0, end)`. What is kept of it is copied. */
+  push(chunk: Buffer, end: number): void {
     const { handler } = this;
-    const end = chunk.length;
     let at = 0;
     while (at < end) {
       if (this.passing > 0) {
@@ -63,7 +63,7 @@ export class ServerStream {
         handler.piece(chunk, at, stop);
         this.passing -= stop - at;
         at = stop;
-      } else if (this.need > 0) at = this.fill(chunk, at);
+      } else if (this.need > 0) at = this.fill(chunk, at, end);
       else {
         if (handler.inRows && !this.continued) {
           const next = handler.rows(chunk, at, end);
@@ -80,7 +80,7 @@ export class ServerStream {
   /** A packet at `at` that the fast way did not take. Returns the offset after what was consumed of it. */
   private begin(chunk: Buffer, at: number, end: number): number {
     const wanted = this.wanted(chunk, at, end - at);
-    if (wanted === 'pieces') return this.beginPieces(chunk, at);
+    if (wanted === 'pieces') return this.beginPieces(chunk, at, end);
     if (end - at >= wanted && wanted > packetHeader + 1) {
       this.whole(chunk, at, at + wanted);
       return at + wanted;
@@ -92,7 +92,7 @@ export class ServerStream {
     this.carry = Buffer.allocUnsafe(Math.max(wanted, 64));
     this.have = 0;
     this.need = wanted;
-    return this.fill(chunk, at);
+    return this.fill(chunk, at, end);
   }
 
   private complete(bytes: Buffer, at: number, available: number): boolean {
@@ -115,10 +115,10 @@ export class ServerStream {
     return row && handler.piecewise ? 'pieces' : packetHeader + length;
   }
 
-  private fill(chunk: Buffer, start: number): number {
+  private fill(chunk: Buffer, start: number, end: number): number {
     let at = start;
-    while (at < chunk.length && this.have < this.need) {
-      const part = Math.min(this.need - this.have, chunk.length - at);
+    while (at < end && this.have < this.need) {
+      const part = Math.min(this.need - this.have, end - at);
       chunk.copy(this.carry, this.have, at, at + part);
       this.have += part;
       at += part;
@@ -128,7 +128,7 @@ export class ServerStream {
         const { carry, have } = this;
         this.have = 0;
         this.need = 0;
-        this.beginPieces(carry.subarray(0, have), 0);
+        this.beginPieces(carry, 0, have);
         return at;
       }
       if (wanted > this.have) {
@@ -150,11 +150,11 @@ export class ServerStream {
   }
 
   /** Returns the offset after the bytes of this packet that `chunk` holds. */
-  private beginPieces(chunk: Buffer, at: number): number {
+  private beginPieces(chunk: Buffer, at: number, end: number): number {
     const length = payloadLength(chunk, at);
     this.handler.beginPieces(chunk, at, !this.continued);
     this.continued = length === maxPayload;
-    const stop = Math.min(chunk.length, at + packetHeader + length);
+    const stop = Math.min(end, at + packetHeader + length);
     this.handler.piece(chunk, at, stop);
     this.passing = at + packetHeader + length - stop;
     return stop;

@@ -28,9 +28,11 @@ import {
 import { decodeErr } from './messages.ts';
 import { frame, OutOfOrder, PayloadTooLarge } from './packets.ts';
 import { cachingSha2Response, hiddenPassword, nativeResponse } from './scramble.ts';
+import { connectPlain, readingEvents, type UpstreamReading } from './upstream-socket.ts';
 
 export interface UpstreamLogin {
   readonly socket: Socket;
+  readonly reading: UpstreamReading;
   /** In force between us and the server. */
   readonly capabilities: number;
   readonly extended: number;
@@ -123,14 +125,15 @@ function unreachable(target: string, cause: unknown): FatalError {
 }
 
 async function attemptLogIn(upstream: Upstream, features: ClientFeatures, attempt: Attempt): Promise<UpstreamLogin> {
-  let socket = await connect(upstream, attempt);
+  const tls = upstream.tls.mode !== 'disable';
+  let { socket, reading } = tls ? opened(upstream) : connectPlain(upstream.host, upstream.port);
+  await connected(socket, attempt);
   let exchange = new Exchange(socket, maxLoginBytes);
   attempt.exchange = exchange;
   socket.resume();
   const first = await exchange.read();
   if (first[0] === header.ERR) throw refused(upstream.target, first);
   const greeting = decodeGreeting(first);
-  const tls = upstream.tls.mode !== 'disable';
   if (tls && (greeting.capabilities & capability.SSL) === 0) {
     throw new UpstreamProtocolError('the server has no TLS, which the target asks for');
   }
@@ -152,6 +155,7 @@ async function attemptLogIn(upstream: Upstream, features: ClientFeatures, attemp
     exchange.send(encodeSslRequest(response));
     exchange.detach();
     socket = await encrypt(socket, upstream, attempt);
+    reading = readingEvents(socket);
     exchange = new Exchange(socket, maxLoginBytes, exchange.sequence);
     attempt.exchange = exchange;
   }
@@ -162,6 +166,7 @@ async function attemptLogIn(upstream: Upstream, features: ClientFeatures, attemp
   const rest = exchange.detach();
   return {
     socket,
+    reading,
     capabilities,
     extended,
     threadId: greeting.threadId,
@@ -180,15 +185,20 @@ function negotiate(server: number, client: number, withDatabase: boolean): numbe
   return (wanted & server & offeredCapabilities) >>> 0;
 }
 
-function connect(upstream: Upstream, attempt: Attempt): Promise<Socket> {
+/** A connection that will be encrypted. */
+function opened({ host, port }: Upstream): { socket: Socket; reading: UpstreamReading } {
+  const socket = connectTcp({ host, port, noDelay: true, keepAlive: true });
+  return { socket, reading: readingEvents(socket) };
+}
+
+function connected(socket: Socket, attempt: Attempt): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({ host: upstream.host, port: upstream.port, noDelay: true, keepAlive: true });
     attempt.sockets.push(socket);
     socket.once('connect', () => {
       socket.off('error', reject);
       socket.on('error', () => socket.destroy());
       socket.pause();
-      resolve(socket);
+      resolve();
     });
     socket.once('error', reject);
   });
