@@ -29,10 +29,8 @@ class ScriptedModel(BaseLLM):
         if turn < len(self._statements):
             sql = self._statements[turn].replace('"', '\\"')
             return f'Thought: I ask the database.\nAction: query\nAction Input: {{"sql": "{sql}"}}'
-        # What the tool said stands behind each "Observation:" of the conversation.
-        said = str(messages if isinstance(messages, str) else [message.get("content") for message in messages])
-        lines = [part.split("\\n\\n")[0].strip() for part in said.split("Observation:")[1:]]
-        answers = [f"{sql}\n   {answer}" for sql, answer in zip(self._statements, lines[-len(self._statements) :])]
+        said = [observation(message["content"]) for message in messages if message["role"] == "assistant"]
+        answers = [f"{sql}\n   {answer}" for sql, answer in zip(self._statements, said)]
         return "Thought: I now know the final answer\nFinal Answer: " + "\n".join(answers)
 
     def supports_function_calling(self) -> bool:
@@ -40,3 +38,8 @@ class ScriptedModel(BaseLLM):
 
     def supports_stop_words(self) -> bool:
         return False
+
+
+def observation(content: str) -> str:
+    """What the tool said: it stands behind the call of the tool; CrewAI's reminders follow after empty lines."""
+    return "; ".join(content.partition("Observation:")[2].strip().split("\n\n")[0].splitlines())
