@@ -41,6 +41,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     directory: initial.audit.journal,
     durable: initial.audit.durable,
     segmentBytes: initial.audit.rotation.bytes,
+    segmentAgeMs: initial.audit.rotation.ageMs,
     retentionDays: initial.audit.retentionMs === undefined ? undefined : initial.audit.retentionMs / 86_400_000,
     compress: initial.audit.compress,
     log,

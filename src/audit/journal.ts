@@ -25,6 +25,8 @@ export interface JournalOptions {
   readonly worker?: string | undefined;
   /** A segment is sealed when it has grown to this size. Left out: 64 MiB. */
   readonly segmentBytes?: number | undefined;
+  /** A segment is sealed when it is this old. Left out: only its size counts. */
+  readonly segmentAgeMs?: number | undefined;
   /** Sealed segments older than this are removed. Left out: none are. */
   readonly retentionDays?: number | undefined;
   /** Sealed segments are gzipped. Left out: they are. */

@@ -28,12 +28,31 @@ export interface Opening {
   /** What was found, for the log and for the chain's own record of the opening. */
   readonly note: { readonly message: string; readonly details: Readonly<Record<string, string | number>> };
   readonly damaged: boolean;
+  /** When the segment of the tip began, in ms, where that can be read. */
+  readonly began?: number | undefined;
 }
 
 const UNBORN: Tip = { segment: 0, start: 0, end: 0, seq: 0, hash: GENESIS, sealed: true };
 
 /** Reads a worker's folder. Cuts nothing itself: whoever goes on at `tip.end` truncates the segment there first. */
 export async function inspectChain(folder: string, keys: ReadonlyMap<string, VerifyingKey>): Promise<Opening> {
+  const opening = await inspect(folder, keys);
+  const { tip } = opening;
+  const current = tip.sealed ? undefined : (await listSegments(folder)).find(({ number }) => number === tip.segment);
+  return { ...opening, began: current === undefined ? undefined : await beginningOf(current) };
+}
+
+/** The time of a segment's first line. */
+async function beginningOf(segment: SegmentFile): Promise<number | undefined> {
+  for await (const lines of readLines(segment.path, segment.compressed)) {
+    const time = /"time":"([^"]*)"/.exec(lines[0]?.bytes.toString('latin1', 0, 256) ?? '')?.[1];
+    const began = Date.parse(time ?? '');
+    return Number.isNaN(began) ? undefined : began;
+  }
+  return undefined;
+}
+
+async function inspect(folder: string, keys: ReadonlyMap<string, VerifyingKey>): Promise<Opening> {
   const reading = await readHead(folder, keys);
   const segments = await listSegments(folder);
   const last = segments.at(-1);

@@ -12,6 +12,8 @@ export interface QueueOptions {
   readonly worker: string;
   readonly key: SigningKey;
   readonly segmentBytes: number;
+  /** When the segment that is gone on with began, in ms. Left out: now. */
+  readonly began?: number | undefined;
   /** The time for the journal's own lines. */
   readonly time: () => string;
 }
@@ -24,6 +26,8 @@ export class BatchQueue {
   readonly #write = lineWriter();
   #tip: Tip;
   #segmentStart: number;
+  /** When the segment began, in ms. */
+  #began: number;
   /** Oldest first; the last one may still grow unless it is in flight or ends its segment. */
   #batches: Batch[] = [];
   #inFlight: Batch | undefined;
@@ -32,6 +36,7 @@ export class BatchQueue {
   constructor(tip: Tip, options: QueueOptions) {
     this.#tip = tip;
     this.#segmentStart = tip.seq;
+    this.#began = options.began ?? Date.parse(options.time());
     this.#options = options;
   }
 
@@ -53,14 +58,24 @@ export class BatchQueue {
   put(record: AuditRecord): Batch {
     const batch = this.#forming();
     this.#add(batch, this.#body(record) + this.#link(), false);
-    if (this.#tip.end >= this.#options.segmentBytes) {
-      const { worker, key, time } = this.#options;
-      const { segment, seq } = this.#tip;
-      const lines = seq + 1 - this.#segmentStart;
-      const seal: SegmentSeal = { event: 'seal', time: time(), worker, segment, key: key.id, lines };
-      this.#add(batch, signedLine(this.#write(seal), this.#link(), key), true);
-    }
+    if (this.#tip.end >= this.#options.segmentBytes) this.#seal(batch);
     return batch;
+  }
+
+  /** Ends the segment where it is older than this and holds records; gives the batch that does it. */
+  sealOlder(than: number, now: number): Batch | undefined {
+    if (this.#tip.sealed || now - this.#began < than || this.#tip.seq <= this.#segmentStart) return undefined;
+    const batch = this.#forming();
+    this.#seal(batch);
+    return batch;
+  }
+
+  #seal(batch: Batch): void {
+    const { worker, key, time } = this.#options;
+    const { segment, seq } = this.#tip;
+    const lines = seq + 1 - this.#segmentStart;
+    const seal: SegmentSeal = { event: 'seal', time: time(), worker, segment, key: key.id, lines };
+    this.#add(batch, signedLine(this.#write(seal), this.#link(), key), true);
   }
 
   /** After a seal: begins the next segment now, not only with the next record. */
@@ -114,7 +129,9 @@ export class BatchQueue {
     const segment = this.#tip.segment + 1;
     const batch = this.#enqueue(new Batch({ ...this.#tip, segment, start: 0, end: 0, sealed: false }));
     this.#segmentStart = this.#tip.seq + 1;
-    const head: SegmentHead = { event: 'segment', time: time(), worker, segment, key: key.id, witness: this.witness };
+    const began = time();
+    this.#began = Date.parse(began);
+    const head: SegmentHead = { event: 'segment', time: began, worker, segment, key: key.id, witness: this.witness };
     this.#add(batch, signedLine(this.#write(head), this.#link(), key), false);
     return batch;
   }

@@ -57,6 +57,7 @@ export class WorkerJournal implements Journal {
   #soon = false;
   #headTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
+  #ageTimer: NodeJS.Timeout | undefined;
   #headDue = false;
   #headError: unknown;
   #following: Promise<void> | undefined;
@@ -97,6 +98,7 @@ export class WorkerJournal implements Journal {
       worker,
       key,
       segmentBytes: options.segmentBytes ?? 64 << 20,
+      began: opening.began,
       time: () => this.#time(),
     });
   }
@@ -127,6 +129,7 @@ export class WorkerJournal implements Journal {
       throw error;
     }
     this.#tidy();
+    this.#watchAge();
   }
 
   append(record: AuditRecord): void | Promise<void> {
@@ -197,6 +200,21 @@ export class WorkerJournal implements Journal {
   #keep(record: AuditRecord): void {
     if (this.#kept.length < KEPT_FACTS) this.#kept.push(record);
     else this.#dropped++;
+  }
+
+  /** Seals a segment that has grown old, so that its signature and its retention do not wait for its size. */
+  #watchAge(): void {
+    const age = this.#options.segmentAgeMs;
+    if (age === undefined) return;
+    this.#ageTimer = setInterval(
+      () => {
+        if (this.#closing || this.#state.kind === 'failed') return;
+        const batch = this.#queue.sealOlder(age, this.#now());
+        if (batch !== undefined) this.#schedule(batch);
+      },
+      Math.max(10, Math.min(age / 10, 60_000)),
+    );
+    this.#ageTimer.unref();
   }
 
   #schedule(batch: Batch): void {
@@ -483,6 +501,7 @@ export class WorkerJournal implements Journal {
 
   #stopTimers(): void {
     this.#unschedule();
+    clearInterval(this.#ageTimer);
     clearTimeout(this.#headTimer);
     clearTimeout(this.#retryTimer);
     this.#headTimer = undefined;

@@ -16,7 +16,6 @@ export const unavailableSettings: readonly UnavailableSetting[] = [
   { path: 'loop-breaker' },
   { path: 'workers' },
   { path: 'limits.idle-timeout' },
-  { path: 'audit.rotation.age' },
   { path: 'second-reader', values: ['enforce'] },
   { path: 'audit.export' },
 ];

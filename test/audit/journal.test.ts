@@ -1,9 +1,9 @@
 // The journal as its users see it: what is appended is there, in order, chained, and goes on after every kind of end.
-import { appendFile, readFile, stat } from 'node:fs/promises';
+import { appendFile, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hashLine, readLink } from '../../src/audit/chain.ts';
-import { AuditError, type JournalEntry, readRecords } from '../../src/audit/index.ts';
+import { AuditError, type JournalEntry, readRecords, verifyJournal } from '../../src/audit/index.ts';
 import { journalIn, memoryLog, scratch, settled, statement } from './support.ts';
 
 async function everything(directory: string): Promise<JournalEntry[]> {
@@ -189,4 +189,27 @@ test('a grown segment is sealed, compressed and followed by the next; reading go
   expect(names).not.toContain('00000001.jsonl');
   expect(names.filter((name) => name.endsWith('.gz')).length).toBeGreaterThan(5);
   expect(await statements(directory)).toEqual(records.map(({ record }) => record));
+});
+
+test('a segment is sealed when it is old enough, after a restart too, and never while it is empty', async () => {
+  const directory = await scratch();
+  let now = Date.parse('2026-03-04T00:00:00Z');
+  const options = { segmentAgeMs: 100, now: () => now, compress: false, timing: { headMs: 5, flushMs: 1 } };
+  const journal = await journalIn(directory, options);
+  const segments = async () => (await readdir(join(directory, 'main'))).filter((name) => name.endsWith('.jsonl'));
+  await journal.append(statement());
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(await segments()).toHaveLength(1);
+  now += 60;
+  await journal.close();
+  const again = await journalIn(directory, options);
+  now += 60;
+  await expect.poll(segments).toHaveLength(2);
+  now += 1000;
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(await segments()).toHaveLength(2);
+  await again.append(statement());
+  await expect.poll(segments).toHaveLength(3);
+  await again.close();
+  expect(await verifyJournal(directory)).toMatchObject({ ok: true, problems: [] });
 });
