@@ -79,10 +79,23 @@ export function createHolds(parts: HoldsParts): HoldRoom {
     if (released === undefined || entry.withdrawn !== undefined)
       return finish(entry, { kind: 'withdrawn', reason: entry.withdrawn });
     // No record, no run.
-    await events?.record(entry.id);
-    const opinions = await opinionsOf(store, [entry.id]);
-    if (entry.withdrawn !== undefined) return finish(entry, { kind: 'withdrawn', reason: entry.withdrawn });
+    const opinions = await events?.record(entry.id).then(
+      () => opinionsOf(store, [entry.id]),
+      (cause: unknown) => log('an approval could not be recorded', cause),
+    );
+    if (opinions === undefined) return refuse(entry, 'its approval could not be recorded');
+    if (entry.withdrawn !== undefined) return refuse(entry, entry.withdrawn);
     finish(entry, { kind: 'approved', hold: toHold(released, opinions.get(entry.id) ?? []) });
+  };
+
+  /** Ends a hold that was about to run. */
+  const refuse = async (entry: Waiting, reason: string): Promise<void> => {
+    finish(entry, { kind: 'withdrawn', reason });
+    await store.query(`update sallyport.holds set state = 'withdrawn', reason = $2, released = null where id = $1`, [
+      entry.id,
+      reason,
+    ]);
+    signals.send(channels.holds, entry.id);
   };
 
   const expire = async (entry: Waiting): Promise<void> => {

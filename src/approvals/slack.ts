@@ -1,4 +1,5 @@
 // The body of a notification as Slack's incoming webhooks take it (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
+import { inert } from '../audit/index.ts';
 import type { Notice } from './notify.ts';
 
 interface SlackBody {
@@ -78,7 +79,11 @@ function linesOf(about: Readonly<Record<string, unknown>>): readonly string[] {
   return lines;
 }
 
-/** The three characters Slack gives meaning to: https://docs.slack.dev/messaging/formatting-message-text#escaping */
+/**
+ * The three characters Slack gives meaning to (https://docs.slack.dev/messaging/formatting-message-text#escaping), and what could
+ * hide or reorder words before the eyes of who decides.
+ */
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const lines = text.split('\n').map(inert).join('\n');
+  return lines.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
