@@ -1,12 +1,6 @@
 // Lineage as a drawing: source columns on the left, the outputs that can reveal them on the right, lines in between.
+import type { OutputLineage } from '../audit/index.ts';
 import { type Html, html } from './html.ts';
-
-export interface OutputLineage {
-  readonly name: string;
-  readonly copied?: readonly string[];
-  readonly derived?: readonly string[];
-  readonly chosen?: readonly string[];
-}
 
 const rowHeight = 26;
 const boxHeight = 20;

@@ -86,7 +86,16 @@ describe('one record', () => {
     const { text } = await (await house().operator()).visit(`${house().url}/records/${record}`);
     for (const part of ['crew-support-7', 'public.customers.ssn', 'completed, SELECT 1', 'main, line', record])
       expect(text).toContain(part);
-    expect(await (await house().ask(`/api/records/${record}`)).json()).toMatchObject({ record, verdict: 'allow' });
+    expect(text).toContain('tail from computed from public.customers.ssn');
+    expect(text).toMatch(/<path class="link derived masked"/);
+    expect(await (await house().ask(`/api/records/${record}`)).json()).toMatchObject({
+      record,
+      verdict: 'allow',
+      lineage: [
+        { name: 'name', copied: ['public.customers.name'] },
+        { name: 'tail', derived: ['public.customers.ssn'] },
+      ],
+    });
   });
 
   test('that is not there is said so, as a page and as JSON', async () => {

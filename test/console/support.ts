@@ -38,6 +38,8 @@ export interface HouseOptions {
   readonly people?: string;
   readonly port?: number;
   readonly extra?: string;
+  /** Before the gateway starts. */
+  readonly seed?: (config: Config) => Promise<void>;
 }
 
 export const people = `
@@ -99,6 +101,7 @@ ${options.extra ?? ''}
 `,
   );
   const config = await loadConfig(file);
+  await options.seed?.(config);
   const gateway = await startGateway(config, pino({ level: process.env.SALLYPORT_LOG ?? 'silent' }));
   const url = gateway.console?.url ?? '';
   const token = (groups: readonly string[] = ['crew-support'], sub = 'crew-support-7') =>

@@ -2,20 +2,18 @@
 import type { Merged, MergedEvent, MergedStatement } from '../../audit/index.ts';
 import { bytes, count, duration, fullTime } from '../format.ts';
 import { type Html, html, joined, preformatted, type Value, whole } from '../html.ts';
-import { lineageDrawing, type OutputLineage } from '../lineage.ts';
+import { lineageDrawing } from '../lineage.ts';
 import { sql } from '../sql.ts';
 import { badge } from './rows.ts';
 
 /** A longer text is cut until somebody asks for all of it. */
 export const textLimit = 8000;
 
-type Statement = MergedStatement & { readonly lineage?: readonly OutputLineage[] };
-
 export function recordView(record: Merged, all: boolean): Html {
-  return record.event === 'statement' ? statementView(record as Statement, all) : eventView(record);
+  return record.event === 'statement' ? statementView(record, all) : eventView(record);
 }
 
-function statementView(record: Statement, all: boolean): Html {
+function statementView(record: MergedStatement, all: boolean): Html {
   const { identity, issuer, target, session, masked } = record;
   const drawing = lineageDrawing(record.lineage ?? [], masked);
   return html`<p class="lead">${badge(record)} ${
@@ -139,7 +137,7 @@ function list(names: readonly string[]): Html | undefined {
     : html`${names.slice(0, mostListed).join(', ')}${names.length > mostListed ? ` and ${names.length - mostListed} more` : ''}`;
 }
 
-function ending({ outcome, sqlstate, tag, verdict }: Statement): Value {
+function ending({ outcome, sqlstate, tag, verdict }: MergedStatement): Value {
   if (outcome === undefined) return verdict === 'allow' ? 'running, or not settled' : 'not run';
   return [outcome, sqlstate, tag].filter((part) => part !== undefined).join(', ');
 }
