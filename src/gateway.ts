@@ -9,6 +9,7 @@ import { endRevoked } from './gateway/access.ts';
 import { admit, challenge, type Premises, unproven } from './gateway/admission.ts';
 import { type OpenConsole, openConsole } from './gateway/console.ts';
 import { recordCredentials } from './gateway/credential-login.ts';
+import { createGuards } from './gateway/guards/index.ts';
 import { certificate, listen } from './gateway/listeners.ts';
 import { createLog, type Log } from './gateway/log.ts';
 import { countedJournal, createNumbers } from './gateway/metrics.ts';
@@ -61,7 +62,8 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       : createApprovals({ store, config: initial, audit: journal, log: (message, err) => log.warn({ err }, message) });
   approvals?.revocations.onRevoked((revocation) => endRevoked(sessions, revocation));
   await approvals?.ready();
-  const premises: Premises = { journal, log, sessions, store, approvals, numbers };
+  const guards = createGuards({ config: () => setup.config, store, journal, log });
+  const premises: Premises = { journal, log, sessions, store, approvals, numbers, guards };
   if (store !== undefined) recordCredentials(store, journal, log);
   const gate: Gate = {
     challenge: (hello) => challenge(setup.config, premises, hello),
@@ -119,6 +121,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       await page?.close();
       await Promise.all([listener.drain(graceMs), mysql?.listener.drain(graceMs)]);
       for (const target of setup.targets.values()) await target.close();
+      await guards.close();
       await approvals?.close();
       await journal.close();
       await shipping?.stop();

@@ -159,7 +159,12 @@ function resolveTarget(name: string, target: FileContent['targets'][string], pat
     ),
     catalogRefreshMs: target['catalog-refresh'],
     detectors: target.detectors && { action: target.detectors.action, kinds: target.detectors.kinds ?? detectors },
-    costGuard: guard && { rows: guard.rows, cost: guard.cost, verdict: guard.then },
+    costGuard: guard && {
+      rows: guard.rows,
+      cost: guard.cost,
+      verdict: guard.then,
+      approvers: guard.approvers && approvers(guard.approvers),
+    },
   };
 }
 

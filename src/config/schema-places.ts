@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { detectors } from '../masking/spec.ts';
 import {
   address,
+  approvers,
   choice,
   count,
   duration,
@@ -186,6 +187,19 @@ export const target = z.strictObject(
         cost: z.number().positive().optional().describe('Estimated cost.'),
         // biome-ignore lint/suspicious/noThenProperty: the file's own word for what a rule does; never a promise.
         then: choice('deny', 'hold').prefault('deny').describe('What happens above the threshold.'),
+        approvers: approvers().optional().describe('Who decides where it is held.'),
+      })
+      .superRefine((value, context) => {
+        if (value.rows === undefined && value.cost === undefined)
+          context.addIssue({ code: 'custom', message: 'expected the key "rows" or "cost"' });
+        if (value.then === 'hold' && value.approvers === undefined)
+          context.addIssue({ code: 'custom', message: 'expected the key "approvers" beside then: hold' });
+        if (value.then !== 'hold' && value.approvers !== undefined)
+          context.addIssue({
+            code: 'custom',
+            path: ['approvers'],
+            message: 'expected approvers only beside then: hold',
+          });
       })
       .optional()
       .describe('Asks the server for its estimate before a statement runs.'),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseHours } from '../policy/index.ts';
 import {
+  approvers,
   choice,
   count,
   duration,
@@ -15,16 +16,6 @@ import {
   text,
   verbOrClass,
 } from './schema-values.ts';
-
-const approvers = () =>
-  z.strictObject(
-    {
-      groups: someNames('group').describe('Groups whose members may decide.'),
-      count: count(1, 20).prefault(1).describe('How many different people must agree.'),
-      timeout: duration().prefault('10m').describe('Without a decision by then it is refused.'),
-    },
-    { error: 'expected { groups, count, timeout }' },
-  );
 
 export const role = z.strictObject(
   {

@@ -55,6 +55,17 @@ export const address = () =>
       return z.NEVER;
     });
 
+/** Who decides about held statements and requests. */
+export const approvers = () =>
+  z.strictObject(
+    {
+      groups: someNames('group').describe('Groups whose members may decide.'),
+      count: count(1, 20).prefault(1).describe('How many different people must agree.'),
+      timeout: duration().prefault('10m').describe('Without a decision by then it is refused.'),
+    },
+    { error: 'expected { groups, count, timeout }' },
+  );
+
 export const mode = () => choice('enforce', 'observe');
 
 export const secret = () =>

@@ -130,7 +130,13 @@ export interface TargetConfig {
   readonly catalogRefreshMs: number;
   readonly detectors: { readonly action: 'report' | 'mask'; readonly kinds: readonly Detector[] } | undefined;
   readonly costGuard:
-    | { readonly rows: number | undefined; readonly cost: number | undefined; readonly verdict: 'deny' | 'hold' }
+    | {
+        readonly rows: number | undefined;
+        readonly cost: number | undefined;
+        readonly verdict: 'deny' | 'hold';
+        /** Set where it is held. */
+        readonly approvers: Approvers | undefined;
+      }
     | undefined;
 }
 

@@ -10,15 +10,7 @@ export interface UnavailableSetting {
   readonly values?: readonly unknown[];
 }
 
-export const unavailableSettings: readonly UnavailableSetting[] = [
-  { path: 'targets.*.cost-guard' },
-  { path: 'roles.[].budgets' },
-  { path: 'loop-breaker' },
-  { path: 'workers' },
-  { path: 'limits.idle-timeout' },
-  { path: 'second-reader', values: ['enforce'] },
-  { path: 'audit.export' },
-];
+export const unavailableSettings: readonly UnavailableSetting[] = [{ path: 'workers' }, { path: 'audit.export' }];
 
 /** A fault for each setting of the file that is in the table. */
 export function checkAvailable(value: unknown, settings: readonly UnavailableSetting[]): readonly ShapeFault[] {

@@ -16,6 +16,7 @@ import type { SessionPolicy } from '../policy/index.ts';
 import type { Store } from '../store/index.ts';
 import { adviser, holdDesk, revokedLogin, revokedSession } from './access.ts';
 import { credentialChallenge, credentialLogin } from './credential-login.ts';
+import type { Guards } from './guards/index.ts';
 import type { Log } from './log.ts';
 import type { Numbers } from './metrics.ts';
 import { connectionAttributes, targetNamed, wrongProtocol } from './mysql.ts';
@@ -34,6 +35,7 @@ export interface Premises {
   /** Likewise. */
   readonly approvals: Approvals | undefined;
   readonly numbers: Numbers;
+  readonly guards: Guards;
 }
 
 /** Tokens in the clear are for loopback alone, unless the file says otherwise. */
@@ -133,7 +135,7 @@ async function enter(
     const hint = [first.hint, advice(undefined)].filter((part) => part !== undefined).join(' ');
     return refused(journal, hello, identity, { ...first, hint, kind: 'login', sqlstate: '28000' });
   }
-  const full = sessionLimit(setup.config, sessions, identity);
+  const full = sessionLimit(setup.config, sessions, identity) ?? (await sessionBudget(premises, identity, first));
   if (full !== undefined) return refused(journal, hello, identity, full);
   const reader = await target.reader().catch((cause: unknown) => {
     log.error({ err: cause, target: target.name }, 'the target cannot be reached');
@@ -160,7 +162,9 @@ async function enter(
     policy,
     maskKey: target.maskKey,
     detection: target.detection,
-    secondReader: setup.config.secondReader === 'observe',
+    secondReader: setup.config.secondReader,
+    guard: premises.guards.forIdentity(identity),
+    costGuard: target.costGuard(),
     maxStatementBytes: target.config.maxStatementBytes,
     audit: journal,
     meter: premises.numbers.metrics,
@@ -192,6 +196,8 @@ async function enter(
   });
   sessions.add(session);
   session.endAt((credential?.expiresAt ?? identity.expiresAt * 1000) + setup.config.identity.graceMs);
+  const { idleTimeoutMs } = setup.config.limits;
+  if (idleTimeoutMs !== undefined) session.idleAfter(idleTimeoutMs);
   target.use();
   register(premises, session, target.name);
   return { kind: 'admitted', session };
@@ -282,6 +288,30 @@ function sessionLimit(config: Config, sessions: ReadonlySet<Session>, identity: 
     kind: 'unavailable',
     rule: perIdentity ? 'sessions-per-identity' : 'sessions',
     message: `sallyport: login refused by rule "${perIdentity ? 'sessions-per-identity' : 'sessions'}": too many sessions are open`,
+    hint: 'Close a session, or wait until one ends.',
+  };
+}
+
+/** Every role held limits how many sessions one identity has at a time: the largest number counts, over all gateways of the store. */
+async function sessionBudget(
+  { sessions, store, guards, approvals }: Premises,
+  identity: Identity,
+  policy: SessionPolicy,
+): Promise<Refusal | undefined> {
+  const most = guards.sessionsAllowed(policy.roles);
+  if (most === undefined) return undefined;
+  const own = [...sessions].filter(
+    ({ parts }) => parts.identity.issuer === identity.issuer && parts.identity.subject === identity.subject,
+  );
+  const elsewhere = await store?.query<{ open: string }>(
+    'select count(*) as open from sallyport.sessions where issuer = $1 and subject = $2 and gateway <> $3',
+    [identity.issuer, identity.subject, approvals?.gateway ?? ''],
+  );
+  if (own.length + Number(elsewhere?.[0]?.open ?? 0) < most) return undefined;
+  return {
+    kind: 'unavailable',
+    rule: 'sessions',
+    message: `sallyport: login refused by rule "sessions": the roles of this identity allow ${most} sessions at a time`,
     hint: 'Close a session, or wait until one ends.',
   };
 }

@@ -19,6 +19,12 @@ const timeoutMs = 1500;
 const mostAtOnce = 4;
 let running = 0;
 
+/** Whether the planner can be asked about a statement. */
+export function isExplainable({ verbs, tables }: Reading): boolean {
+  const [verb] = verbs;
+  return verb !== undefined && explainable.has(verb) && !tables.some(({ schema }) => schema === 'pg_temp');
+}
+
 export interface Explained {
   readonly reading: Reading;
   /** One statement alone. */
@@ -43,7 +49,7 @@ export async function explainPostgres(connect: pg.ClientConfig, explained: Expla
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return await ask(client, explained);
+    return await estimateOn(client, explained);
   } catch (cause) {
     const state = cause instanceof pg.DatabaseError && cause.code !== undefined ? ` (${cause.code})` : '';
     return none(`the server's EXPLAIN failed${state}`);
@@ -53,12 +59,13 @@ export async function explainPostgres(connect: pg.ClientConfig, explained: Expla
   }
 }
 
-async function ask(client: pg.Client, { reading, text, parameters }: Explained): Promise<Estimate> {
+/** Asks on a connection, and leaves it in a transaction. Rejects with the driver's error. */
+export async function estimateOn(client: pg.ClientBase, { reading, text, parameters }: Explained): Promise<Estimate> {
   // Names without a schema are looked up where the client's session found them.
   const schemas = [...new Set(reading.tables.map(({ schema }) => schema))].filter(
     (schema) => schema !== '' && schema !== 'pg_catalog',
   );
-  const path = [...schemas, 'public'].map((schema) => client.escapeIdentifier(schema)).join(', ');
+  const path = [...schemas, 'public'].map((schema) => pg.escapeIdentifier(schema)).join(', ');
   await client.query(`begin read only; set local statement_timeout = ${timeoutMs}; set local search_path = ${path}`);
   const question = {
     text: `explain (format json) ${text}`,

@@ -95,7 +95,11 @@ export async function ask(session: Session, desk: HoldDesk | undefined, run: Hel
     approvers: verdict.approvers,
   };
   try {
-    return waiting(await desk.approvals.holds.request(hold), run);
+    const pending = await desk.approvals.holds.request(hold);
+    // A session that waits for people is not idle.
+    session.ran(1);
+    void pending.end.finally(() => session.ran(-1));
+    return waiting(pending, run);
   } catch {
     return { kind: 'refused', refusal: notAsked(run, 'the store for approvals cannot be reached') };
   }

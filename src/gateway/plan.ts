@@ -131,6 +131,25 @@ export class StatementPlan implements Plan {
     const judged = this.#session.verdict(this.#statement.reading);
     if ('refusal' in judged) return this.#refuse(judged.refusal);
     if (judged.kind === 'deny') return this.#refuse(this.#session.denial(judged, this.#statement.reading));
+    const { costGuard } = this.#session.parts;
+    const { reading } = this.#statement;
+    if (judged.kind === 'hold' || costGuard?.asks(reading) !== true) return this.#proceed(judged, approved, parameters);
+    const kept = parameters === undefined ? undefined : copyOf(parameters);
+    const explained = { reading, text: this.#text, parameters: keepParameters(kept) };
+    return costGuard
+      .judge(judged, explained)
+      .then((verdict) =>
+        verdict.kind === 'deny'
+          ? this.#refuse(this.#session.denial(verdict, reading))
+          : this.#proceed(verdict, approved, kept),
+      );
+  }
+
+  #proceed(
+    judged: Allowed | HoldVerdict,
+    approved: Approved | undefined,
+    parameters: BoundParameters | undefined,
+  ): MaybePromise<Opened> {
     if (judged.kind === 'hold' && isApproved(approved, judged, this.#statement)) {
       // Looked at when it was held, with the very parameters it runs with.
       this.#verdict = judged.after;
@@ -142,6 +161,8 @@ export class StatementPlan implements Plan {
     }
     if (judged.kind === 'hold') return this.#hold(judged, parameters);
     const verdict = judged;
+    const conduct = this.#session.parts.guard?.opening(this.#statement.reading, verdict.role);
+    if (conduct !== undefined) return this.#refuse(conduct);
     this.#verdict = verdict;
     const again = this.#runs++ > 0;
     const record = again ? newRecordId() : this.#record;
@@ -222,7 +243,7 @@ export class StatementPlan implements Plan {
   }
 
   #opened(record: RecordId): Opened {
-    this.#latest = new Run(this.#session, this.#statement, record);
+    this.#latest = new Run(this.#session, this.#statement, record, this.#verdict.role);
     return { kind: 'opened', execution: this.#latest };
   }
 
@@ -338,17 +359,22 @@ class Run implements Execution {
   readonly findings = new Findings();
   readonly #session: Session;
   readonly #statement: ReadStatement;
+  readonly #role: string;
   readonly #started = performance.now();
 
-  constructor(session: Session, statement: ReadStatement, record: RecordId) {
+  constructor(session: Session, statement: ReadStatement, record: RecordId, role: string) {
+    this.#role = role;
+    session.ran(1);
     this.record = record;
     this.#session = session;
     this.#statement = statement;
   }
 
   settle(outcome: Outcome): void {
-    const { audit, sql, now } = this.#session.parts;
+    const { audit, sql, now, guard } = this.#session.parts;
     sql.settled(this.#statement, outcome.kind === 'completed');
+    guard?.settled(this.#role, outcome);
+    this.#session.ran(-1);
     try {
       const written = audit.append({
         event: 'settled',

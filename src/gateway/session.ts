@@ -10,13 +10,16 @@ import type {
   Upstream,
 } from '../../protocols/gate.ts';
 import { type AuditSink, isoTime, newRecordId, type OutputLineage, type StatementRecord } from '../audit/index.ts';
+import type { Config } from '../config/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { MaskKey } from '../masking/index.ts';
 import type { GatewayMetrics } from '../metrics/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
 import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
-import { columnPath, compare, withoutLiterals } from '../sql/index.ts';
+import { columnPath, compare, type Disagreement, withoutLiterals } from '../sql/index.ts';
 import type { Detection } from './detection.ts';
+import type { CostGuard } from './guards/cost-guard.ts';
+import type { SessionGuard } from './guards/index.ts';
 import { type Approved, type HeldRun, type HoldDesk, holdText, isApproved } from './holds.ts';
 import { lineageOf } from './lineage.ts';
 import { type AllowedStatement, maskedColumns, StatementPlan } from './plan.ts';
@@ -44,8 +47,11 @@ export interface SessionParts {
   readonly meter?: Pick<GatewayMetrics, 'judged'> | undefined;
   /** Wall clock in ms. */
   readonly now: () => number;
-  /** The second reader looks at shapes never seen before, off the statement's path. */
-  readonly secondReader: boolean;
+  /** `observe`: the second reader looks at shapes never seen before, off the statement's path; `enforce`: before anything is sent. */
+  readonly secondReader: Config['secondReader'];
+  /** Budgets and the loop breaker, where the file has them. */
+  readonly guard?: SessionGuard | undefined;
+  readonly costGuard?: CostGuard | undefined;
   readonly ended: (session: Session) => void;
   /** Who asks people about held statements. Left out: held statements are refused. */
   readonly holds?: HoldDesk | undefined;
@@ -65,6 +71,10 @@ export class Session implements GateSession {
   #end: ((refusal: Refusal) => void) | undefined;
   #ending: Refusal | undefined;
   #expiry: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #running = 0;
+  /** When a statement last began or ended, in ms since the epoch. */
+  #active = 0;
   /** Verdicts by reading: readings are shared by all runs of a shape, and a verdict depends on nothing else. */
   #verdicts = new WeakMap<Reading, Judged>();
   #judgedUnder: SessionPolicy | undefined;
@@ -202,13 +212,29 @@ export class Session implements GateSession {
     }
     const known = this.#verdicts.get(reading);
     if (known !== undefined) return known;
-    const verdict = this.#judged(policy, reading);
-    if (this.parts.secondReader && text !== undefined && !compared.has(reading)) {
-      compared.add(reading);
+    const verdict = this.#disagreement(reading, text) ?? this.#judged(policy, reading);
+    if (this.parts.secondReader === 'observe' && text !== undefined && !compared.has(reading)) {
+      compared.set(reading, undefined);
       setImmediate(() => this.#compare(text, reading));
     }
     this.#verdicts.set(reading, verdict);
     return verdict;
+  }
+
+  /** `second-reader: enforce`: what the two read differently is refused. */
+  #disagreement(reading: Reading, text: string | undefined): Judged | undefined {
+    if (this.parts.secondReader !== 'enforce') return undefined;
+    if (text !== undefined && !compared.has(reading)) this.#compare(text, reading);
+    const found = compared.get(reading);
+    if (found === undefined) return undefined;
+    return {
+      refusal: {
+        kind: 'policy',
+        rule: 'second-reader',
+        message: `sallyport: denied by rule "second-reader": ${reading.summary} (${found.message})`,
+        hint: 'Two parsers read this statement differently. Write it in a plainer way.',
+      },
+    };
   }
 
   #judged(policy: SessionPolicy, reading: Reading): Judged {
@@ -251,6 +277,7 @@ export class Session implements GateSession {
     const told = refusal.kind === 'syntax' ? refusal : { ...refusal, detail: `record ${record}` };
     try {
       const reading = statement?.reading;
+      this.parts.guard?.refused(refusal.rule, reading?.fingerprint ?? text.slice(0, 200));
       const written = this.record(record, this.recorded(text, reading), reading, {
         verdict: 'deny',
         rule: refusal.rule,
@@ -271,9 +298,10 @@ export class Session implements GateSession {
     }
   }
 
-  /** Records where the second reader sees something else; the verdict stands (DESIGN: `second-reader: observe`). */
+  /** Records where the second reader sees something else. */
   #compare(text: string, reading: Reading): void {
     const disagreement = compare(text, reading);
+    compared.set(reading, disagreement);
     if (disagreement === undefined) return;
     this.#event('disagreement', disagreement.message, { ...disagreement.details, fingerprint: reading.fingerprint });
   }
@@ -403,8 +431,25 @@ export class Session implements GateSession {
     this.#expiry.unref();
   }
 
+  /** Ends the session when nothing has run in it for so long. */
+  idleAfter(ms: number): void {
+    this.#idle = setTimeout(() => {
+      const quiet = this.#running > 0 ? 0 : this.parts.now() - Math.max(this.started, this.#active);
+      if (quiet >= ms) this.terminate(idle(ms));
+      else this.idleAfter(ms);
+    }, ms);
+    this.#idle.unref();
+  }
+
+  /** A statement has begun (1) or ended (-1), or waits for people meanwhile. */
+  ran(change: 1 | -1): void {
+    this.#running += change;
+    this.#active = this.parts.now();
+  }
+
   end(cause: string): void {
     clearTimeout(this.#expiry);
+    clearTimeout(this.#idle);
     this.parts.ended(this);
     this.#event('session-end', cause, { ms: this.parts.now() - this.started });
   }
@@ -442,6 +487,17 @@ function namesOf(reading: Reading): Names {
 
 const longestTimer = 2 ** 31 - 1;
 
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: idle_session_timeout */
+function idle(ms: number): Refusal {
+  return {
+    kind: 'login',
+    rule: 'idle-timeout',
+    message: `sallyport: the session ends since nothing ran in it for ${Math.round(ms / 1000)} s`,
+    hint: 'Connect again when there is something to do.',
+    sqlstate: '57P05',
+  };
+}
+
 const expired: Refusal = {
   kind: 'login',
   rule: 'expired',
@@ -468,8 +524,8 @@ const timeoutIsFixed: Refusal = {
   hint: 'The role of this identity limits how long a statement may run.',
 };
 
-/** Readings the second reader has seen; they are shared by all sessions of a target. */
-const compared = new WeakSet<Reading>();
+/** Readings the second reader has seen, and where it differs; they are shared by all sessions of a target. */
+const compared = new WeakMap<Reading, Disagreement | undefined>();
 
 const secretWords = /password|identified|secret|credential|conninfo|encrypted|token|private key/i;
 

@@ -6,6 +6,7 @@ import { type MaskKey, maskKey } from '../masking/index.ts';
 import { compilePolicy, type TargetPolicy } from '../policy/index.ts';
 import { createMysqlReader, createPostgresReader, type SqlReader } from '../sql/index.ts';
 import { type Detection, detectionOf } from './detection.ts';
+import { CostGuard } from './guards/cost-guard.ts';
 import type { Log } from './log.ts';
 import { readerConnection } from './mysql.ts';
 
@@ -17,6 +18,7 @@ export class Target {
   readonly detection: Detection | undefined;
   readonly #log: Log;
   #reader: Promise<SqlReader> | undefined;
+  #costGuard: CostGuard | undefined;
   #sessions = 0;
   #retired = false;
 
@@ -36,6 +38,14 @@ export class Target {
       throw cause;
     });
     return this.#reader;
+  }
+
+  /** Asks the planner before statements run, where the file says so. */
+  costGuard(): CostGuard | undefined {
+    const { costGuard } = this.config;
+    if (costGuard === undefined) return undefined;
+    this.#costGuard ??= new CostGuard(costGuard, this.client('sallyport:explain'));
+    return this.#costGuard;
   }
 
   async #open(): Promise<SqlReader> {
@@ -116,6 +126,9 @@ export class Target {
   async close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;
+    const guard = this.#costGuard;
+    this.#costGuard = undefined;
+    await guard?.close();
     await reader?.then(
       (open) => open.close(),
       () => undefined,

@@ -48,7 +48,7 @@ function sessionWith(append: () => void | Promise<void>, read: ReadResult): Sess
     maskKey: maskKey('a secret for tests only', 'shop'),
     detection: undefined,
     maxStatementBytes: 100,
-    secondReader: false,
+    secondReader: 'off',
     audit: { append },
     now: () => 0,
     ended: () => undefined,

@@ -4,5 +4,6 @@ import { consoleMigrations } from './console.ts';
 import { credentials } from './credentials.ts';
 import { records } from './records.ts';
 import type { Migration } from './types.ts';
+import { usage } from './usage.ts';
 
-export const migrations: readonly Migration[] = [records, approvals, credentials, ...consoleMigrations];
+export const migrations: readonly Migration[] = [records, approvals, credentials, ...consoleMigrations, usage];
