@@ -96,7 +96,11 @@ export function api(parts: ConsoleParts): Hono<Env> {
       mode,
     }));
     const limit = numberOf(context.req.query('limit'), 100, 1000);
-    return json({ masks, ...(await records.columns(range, { limit, after: context.req.query('after') })) });
+    const [page, detected] = await Promise.all([
+      records.columns(range, { limit, after: context.req.query('after') }),
+      records.detections(range),
+    ]);
+    return json({ masks, detected, ...page });
   });
   app.route('/', decisionApi(parts));
   app.all('*', () => {

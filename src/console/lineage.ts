@@ -1,6 +1,6 @@
 // Lineage as a drawing: source columns on the left, the outputs that can reveal them on the right, lines in between.
 import type { OutputLineage } from '../audit/index.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, joined } from './html.ts';
 
 const rowHeight = 26;
 const boxHeight = 20;
@@ -14,13 +14,28 @@ type How = 'copied' | 'derived' | 'chosen';
 /** Undefined where there is nothing to draw. */
 export function lineageDrawing(outputs: readonly OutputLineage[], masked: readonly string[]): Html | undefined {
   const shown = outputs.slice(0, mostRows);
+  // Conditions choose rows, and so every output alike: said in a line, they leave the drawing to what flows.
+  const everywhere =
+    outputs.length < 2
+      ? []
+      : (outputs[0]?.chosen ?? []).filter((source) => outputs.every(({ chosen = [] }) => chosen.includes(source)));
   const links = shown.flatMap((output, to) =>
     (['copied', 'derived', 'chosen'] as const).flatMap((how) =>
-      (output[how] ?? []).map((source): { source: string; to: number; how: How } => ({ source, to, how })),
+      (output[how] ?? [])
+        .filter((source) => how !== 'chosen' || !everywhere.includes(source))
+        .map((source): { source: string; to: number; how: How } => ({ source, to, how })),
     ),
   );
   const sources = [...new Set(links.map(({ source }) => source))].slice(0, mostRows);
-  if (sources.length === 0) return undefined;
+  if (sources.length === 0 && everywhere.length === 0) return undefined;
+  const chooser =
+    everywhere.length === 0
+      ? ''
+      : html`<p class="choosers">Rows are chosen by ${joined(
+          everywhere.map((source) => html`<code>${source}</code>`),
+          ', ',
+        )}.</p>`;
+  if (sources.length === 0) return html`${chooser}`;
   const place = new Map(sources.map((source, index) => [source, index] as const));
   const rows = Math.max(sources.length, shown.length);
   const offset = (list: number, index: number) => ((rows - list) * rowHeight) / 2 + index * rowHeight + rowHeight / 2;
@@ -47,7 +62,7 @@ ${shown.map((output, index) => box(right, offset(shown.length, index), outputWid
     outputs.length > shown.length
       ? html` <span class="fine">the first ${shown.length} of ${outputs.length} outputs</span>`
       : ''
-  }</p>`;
+  }</p>${chooser}`;
 }
 
 function box(x: number, y: number, width: number, label: string, masked: boolean, id: string): Html {

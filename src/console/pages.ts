@@ -169,8 +169,12 @@ export function pages(parts: PageRoutes): Hono<Env> {
   app.get('/columns', async (context) => {
     const span = rangeOf(parameters(context));
     const after = context.req.query('after');
-    const page = await records.columns(span, { limit: pageSize, after });
-    const body = columnsView({ span, masks: config().masks, page, later: after !== undefined });
+    const [page, detected] = await Promise.all([
+      records.columns(span, { limit: pageSize, after }),
+      records.detections(span),
+    ]);
+    const detecting = [...config().targets.values()].some(({ detectors }) => detectors !== undefined);
+    const body = columnsView({ span, masks: config().masks, page, later: after !== undefined, detected, detecting });
     return draw(context, { title: 'Columns', page: 'columns', body });
   });
 

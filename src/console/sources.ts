@@ -34,6 +34,17 @@ export interface RecordSource {
   identity(name: string, range: Range): Promise<IdentitySummary | undefined>;
   /** Columns that statements named, the most often masked first. */
   columns(range: Range, page: PageRequest): Promise<Page<ColumnSummary>>;
+  /** What detectors found in values of columns that no mask lists. */
+  detections(range: Range): Promise<readonly Detected[]>;
+}
+
+export interface Detected {
+  readonly detector: string;
+  /** Where the statements named only one. */
+  readonly table: string | undefined;
+  readonly statements: number;
+  readonly values: number;
+  readonly last: string;
 }
 
 export interface Range {

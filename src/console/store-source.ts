@@ -2,11 +2,13 @@
 import {
   type Counted,
   columnSummaries,
+  detections,
   identitySummaries,
   recordById,
   ruleHits,
   searchRecords,
   statementCounts,
+  tailRecords,
 } from '../audit/index.ts';
 import type { Store } from '../store/index.ts';
 import type { RecordSource, Verdicts } from './sources.ts';
@@ -47,6 +49,33 @@ export function storeSource(store: Store): RecordSource {
         items: items.map((each) => ({ column: each.name, ...verdicts(each), masked: each.masked, last: each.latest })),
         next,
       };
+    },
+    async detections({ since }) {
+      const { items } = await detections(store, { since, limit: 200 });
+      return items.map(({ detector, table, statements, values, latest }) => ({
+        detector,
+        table,
+        statements,
+        values,
+        last: latest,
+      }));
+    },
+  };
+}
+
+const mostRecent = 2000;
+
+/** The same records, and one that is asked for by its id also where it stands in the journal only, among the latest. */
+export function withRecent(source: RecordSource, journal: string): RecordSource {
+  return {
+    ...source,
+    async record(id) {
+      const stored = await source.record(id);
+      if (stored !== undefined) return stored;
+      for await (const record of tailRecords(journal, { last: mostRecent, follow: false })) {
+        if (record.record === id) return record;
+      }
+      return undefined;
     },
   };
 }

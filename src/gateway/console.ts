@@ -1,7 +1,7 @@
 // The console on the gateway's own port: hands it the rooms and the sessions that are open here.
 import { Hono } from 'hono';
 import type { Address, Config } from '../config/index.ts';
-import { createLink, journalSource, type Live, startConsole } from '../console/index.ts';
+import { createLink, type Live, startConsole, storeSource, withRecent } from '../console/index.ts';
 import { type TokenEndpointParts, tokenEndpoint } from '../identity/index.ts';
 import type { Premises } from './admission.ts';
 import { decisionSource, sessionSource } from './decisions.ts';
@@ -33,7 +33,8 @@ export async function openConsole(
     store,
     audit: journal,
     live,
-    records: journalSource(setup().config.audit.journal),
+    // What the shipper has not copied yet is looked for at the journal's end.
+    records: withRecent(storeSource(store), setup().config.audit.journal),
     sessions: sessionSource(premises.sessions, approvals),
     decisions: decisionSource(approvals),
     log,

@@ -2,9 +2,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll } from 'vitest';
+import { tailRecords } from '../../src/audit/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { type RunningGateway, startGateway } from '../../src/gateway.ts';
 import { issueLocalToken } from '../../src/identity/index.ts';
@@ -25,6 +27,8 @@ export interface ConsoleHouse {
   agent(groups?: readonly string[], sub?: string): Promise<pg.Client>;
   /** Runs statements, each to its end, whatever it is. */
   run(statements: readonly string[], groups?: readonly string[], sub?: string): Promise<void>;
+  /** Waits until the store has all that the journal has now. */
+  caughtUp(): Promise<void>;
   /** Somebody who has come in by a one-time link. */
   operator(): Promise<Visitor>;
   /** Asks the API with a bearer token. */
@@ -118,10 +122,27 @@ ${options.extra ?? ''}
     await client.connect();
     return client;
   };
+  const caughtUp = async () => {
+    let last: string | undefined;
+    for await (const { record } of tailRecords(config.audit.journal, { last: 1, follow: false })) last = record;
+    const client = new pg.Client({ connectionString: server.url('control') });
+    await client.connect();
+    try {
+      for (let tries = 0; tries < 300; tries++) {
+        const { rows } = await client.query('select 1 from sallyport.records where record = $1', [last]);
+        if (rows.length > 0 || last === undefined) return;
+        await sleep(50);
+      }
+      throw new Error('the store did not catch up with the journal in 15 s');
+    } finally {
+      await client.end();
+    }
+  };
   return {
     server,
     gateway,
     config,
+    caughtUp,
     file,
     url,
     token,
@@ -130,6 +151,7 @@ ${options.extra ?? ''}
       const client = await agent(groups, sub);
       for (const statement of statements) await client.query(statement).catch(() => undefined);
       await client.end();
+      await caughtUp();
     },
     async operator() {
       const visitor = new Visitor();
@@ -138,6 +160,7 @@ ${options.extra ?? ''}
       return visitor;
     },
     async ask(path, init = {}, groups = ['leads']) {
+      if (/^\/api\/(records|counts|rules|identit|columns)/.test(path)) await caughtUp();
       const headers = { authorization: `Bearer ${await token(groups, 'amy')}`, ...init.headers };
       return fetch(url + path, { ...init, headers });
     },

@@ -4,7 +4,7 @@ import type { MaskSpec } from '../../masking/spec.ts';
 import { count, time } from '../format.ts';
 import { type Html, html, joined } from '../html.ts';
 import type { Span } from '../range.ts';
-import type { ColumnSummary, Page } from '../sources.ts';
+import type { ColumnSummary, Detected, Page } from '../sources.ts';
 import { empty } from './layout.ts';
 import { spanLinks } from './overview.ts';
 import { searchFor } from './record.ts';
@@ -15,9 +15,12 @@ export interface ColumnsData {
   readonly masks: readonly MaskConfig[];
   readonly page: Page<ColumnSummary>;
   readonly later: boolean;
+  readonly detected: readonly Detected[];
+  /** Some target has detectors. */
+  readonly detecting: boolean;
 }
 
-export function columnsView({ span, masks, page, later }: ColumnsData): Html {
+export function columnsView({ span, masks, page, later, detected, detecting }: ColumnsData): Html {
   return html`${spanLinks('/columns', span)}
 <section aria-labelledby="used"><h2 id="used">Columns that statements named, ${span.label}</h2>${
     page.items.length === 0
@@ -28,6 +31,19 @@ export function columnsView({ span, masks, page, later }: ColumnsData): Html {
         )}</tbody></table></div>`
   }</section>
 ${pager('/columns', new Map([['span', span.name]]), page, later)}
+<section aria-labelledby="detected"><h2 id="detected">Detected in columns that no mask lists, ${span.label}</h2>${
+    detected.length === 0
+      ? empty(
+          detecting ? 'Nothing was detected' : 'No target has detectors',
+          detecting
+            ? 'No value looked like a card number, an address or the like.'
+            : html`Name <code>detectors</code> on a target to find sensitive values by what they look like.`,
+        )
+      : html`<div class="scroll"><table><thead><tr><th scope="col">Looks like</th><th scope="col">Table</th><th scope="col" class="num">Values</th><th scope="col" class="num">Statements</th><th scope="col">Last <span class="fine">UTC</span></th></tr></thead><tbody>${detected.map(
+          (each) =>
+            html`<tr><td><span class="note would">${each.detector}</span></td><td>${each.table === undefined ? html`<span class="fine">several</span>` : html`<a class="row mono" href="${searchFor({ table: each.table, since: span.name })}">${each.table}</a>`}</td><td class="num">${count(each.values)}</td><td class="num">${count(each.statements)}</td><td class="when">${time(each.last)}</td></tr>`,
+        )}</tbody></table></div>`
+  }</section>
 <section aria-labelledby="file"><h2 id="file">Masks of the file</h2>${
     masks.length === 0
       ? empty('The file has no masks', 'Columns are masked by patterns under "masks".')

@@ -62,15 +62,18 @@ ${spanLinks('/identity', span, { name })}
 ${
   summary === undefined && touched.statements === 0
     ? empty('Nothing in this time', `No statement of this identity, ${span.label}.`)
-    : html`${facts([
-        ['statements', html`<a href="${searchFor({ ...since, kind: 'statement' })}">${count(sum(summary))}</a>`],
-        ['refused', html`<a href="${searchFor({ ...since, verdict: 'deny' })}">${count(summary?.deny ?? 0)}</a>`],
-        ['rows returned', count(summary?.rows ?? 0)],
-        ['groups', touched.groups.join(', ')],
-        ['targets', touched.targets.join(', ')],
-        ['last', summary === undefined ? undefined : time(summary.last)],
-        ['open sessions', html`<a href="/sessions">${plural(open, 'session')}</a>`],
-      ])}
+    : html`${facts(
+        [
+          ['statements', html`<a href="${searchFor({ ...since, kind: 'statement' })}">${count(sum(summary))}</a>`],
+          ['refused', html`<a href="${searchFor({ ...since, verdict: 'deny' })}">${count(summary?.deny ?? 0)}</a>`],
+          ['rows returned', count(summary?.rows ?? 0)],
+          ['groups', touched.groups.join(', ')],
+          ['targets', touched.targets.join(', ')],
+          ['last', summary === undefined ? undefined : time(summary.last)],
+          ['open sessions', html`<a href="/sessions">${plural(open, 'session')}</a>`],
+        ],
+        'across',
+      )}
 <div class="columns">
 ${bars('Tables', touched.tables, 'table')}
 ${bars('Columns', touched.columns, 'column')}

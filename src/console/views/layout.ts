@@ -64,7 +64,7 @@ export function layout(viewer: Viewer, asset: AssetPath, { title, page, body, ac
     <span class="name" title="${person.issuer}">${person.name}</span>
     <span class="role">${person.role}</span>
     <form method="post" action="/logout"><input type="hidden" name="csrf" value="${csrf}"><button class="quiet">Log out</button></form>
-    <form method="post" action="/theme"><input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="back" value="${viewer.here}"><button class="quiet" name="theme" value="${nextTheme[theme]}" title="Change to ${nextTheme[theme]}">${themeName[theme]}</button></form>
+    <form method="post" action="/theme"><input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="back" value="${viewer.here}"><button class="quiet" name="theme" value="${nextTheme[theme]}" title="Change to ${nextTheme[theme]}" aria-label="Theme: ${themeName[theme]}">${themeName[theme]}</button></form>
   </div>
 </header>
 <main id="main" tabindex="-1">

@@ -41,6 +41,7 @@ ${
     ['columns', links(record.columns, 'column')],
     ['masked', links(masked, 'column', 'masked')],
     ['would be', list(record.wouldBe ?? [])],
+    ['detected', list(Object.entries(record.detected ?? {}).map(([kind, n]) => `${kind} in ${count(n)}`))],
     [
       'fingerprint',
       record.fingerprint === ''
@@ -104,9 +105,9 @@ function textOf(text: string, record: string, all: boolean): Html {
 }
 
 /** Terms and what they are; those without a value are left out. */
-export function facts(pairs: readonly (readonly [string, Value])[]): Html {
+export function facts(pairs: readonly (readonly [string, Value])[], shape: 'down' | 'across' = 'down'): Html {
   const there = pairs.filter(([, value]) => value !== undefined && value !== '');
-  return html`<dl class="facts">${there.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts ${shape}">${there.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 export function searchFor(filter: Readonly<Record<string, string>>): string {

@@ -55,7 +55,7 @@ export function badge({ verdict, outcome, sqlstate }: Pick<StatementRow, 'verdic
 }
 
 function notes({ verdict, rule, masked, imitatesTag, wouldBe }: StatementRow): Html {
-  return html`${verdict === 'allow' || rule === undefined ? '' : html` <span class="note rule">${shortText(rule, 40)}</span>`}${
+  return html`${verdict === 'allow' || rule === undefined ? '' : html` <span class="note rule ${verdict}">${shortText(rule, 40)}</span>`}${
     masked.length === 0
       ? ''
       : html` <span class="note masked" title="${masked.slice(0, 20).join(', ')}">${masked.length} masked</span>`
