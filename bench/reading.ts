@@ -67,7 +67,7 @@ export async function run(json: boolean): Promise<Metric[]> {
     const session = reader.session(new Map([['search_path', '"$user", public']]));
     const fresh = measure(1_000, (at) => session.read(unseen(at)));
     const bare = measure(1_000, (at) => parse(unseen(at)));
-    const texts = Array.from({ length: 1_000 }, (_, at) => shaped(at));
+    const texts = Array.from({ length: 200_000 }, (_, at) => shaped(at));
     const cached = average(100_000, (at) => session.read(texts[at % texts.length] ?? ''));
     await reader.close();
     say(

@@ -52,4 +52,6 @@ export const maxCachedText = 32 * 1024;
 export class ReadingCache {
   readonly texts = new Generations<Extract<ReadResult, { kind: 'read' }>>(2_000, 4_000_000);
   readonly shapes = new Generations<Template>(4_000, 8_000_000);
+  /** Texts whose shape is known: a text that comes again is not scanned again. */
+  readonly instances = new Generations<Extract<ReadResult, { kind: 'read' }>>(2_000, 2_000_000);
 }

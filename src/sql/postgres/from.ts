@@ -25,20 +25,14 @@ import {
 } from './value.ts';
 import { viewFields } from './views.ts';
 
-/** Fills a scope from a FROM list; `rows` takes what decides which rows there are. True where the rows are restricted. */
+/** Fills a scope from a FROM list; `rows` takes what decides which rows there are. */
 export function fromItems(
   analysis: Analysis,
   list: readonly Node[] | undefined,
   scope: Scope,
   rows: Map<Column, How>,
-): boolean {
-  let restricted = (list?.length ?? 0) > 1;
-  for (const node of list ?? []) {
-    const found = fromItem(analysis, node, scope, rows);
-    scope.items.push(...found);
-    if (found.some((item) => item.restricted)) restricted = true;
-  }
-  return restricted;
+): void {
+  for (const node of list ?? []) scope.items.push(...fromItem(analysis, node, scope, rows));
 }
 
 /** The items one entry of FROM brings into sight. `scope` holds what LATERAL entries may see. */
@@ -58,7 +52,7 @@ function readItem(analysis: Analysis, node: Node, scope: Scope, rows: Map<Column
       const result = query(analysis, body?.subquery, body?.lateral === true ? scope : outside(scope));
       addChosen(rows, result.rows);
       const fields = renamed({ ...result, rows: new Map() }, names(body?.alias?.colnames));
-      return [item(body?.alias?.aliasname ?? '', fields, { open: result.open, restricted: result.restricted })];
+      return [item(body?.alias?.aliasname ?? '', fields, { open: result.open })];
     }
     case 'RangeFunction':
       return [rangeFunction(analysis, as(node, 'RangeFunction'), scope)];
@@ -69,8 +63,7 @@ function readItem(analysis: Analysis, node: Node, scope: Scope, rows: Map<Column
     case 'RangeTableSample': {
       const body = as(node, 'RangeTableSample');
       for (const value of evaluateAll(analysis, body?.args, scope)) analysis.useValue(value, 'limit');
-      const found = body?.relation === undefined ? [] : fromItem(analysis, body.relation, scope, rows);
-      return found.map((entry) => ({ ...entry, restricted: true }));
+      return body?.relation === undefined ? [] : fromItem(analysis, body.relation, scope, rows);
     }
     case 'JoinExpr':
       return join(analysis, as(node, 'JoinExpr'), scope, rows);
@@ -99,7 +92,6 @@ export function item(name: string, fields: readonly Field[], more: Partial<Item>
     bare: true,
     qualified: name !== '',
     open: false,
-    restricted: false,
     ...more,
   };
 }
@@ -116,7 +108,7 @@ function rangeVar(analysis: Analysis, range: RangeVar | undefined, scope: Scope)
   if (range?.schemaname === undefined) {
     const cte = scope.cte(name);
     if (cte !== undefined) {
-      return item(alias?.aliasname ?? name, aliased(cte.fields, alias), { open: cte.open, restricted: cte.restricted });
+      return item(alias?.aliasname ?? name, aliased(cte.fields, alias), { open: cte.open });
     }
   }
   const found = lookup(analysis, range, 'read');
@@ -248,7 +240,7 @@ function rangeFunction(analysis: Analysis, range: RangeFunction | undefined, sco
   if (range?.ordinality === true) fields.push({ name: 'ordinality', value: rootless });
   const first = as(as(functions[0], 'List')?.items?.[0], 'FuncCall');
   const name = alias?.aliasname ?? names(first?.funcname).pop() ?? outputName(as(functions[0], 'List')?.items?.[0]);
-  const made = item(name, aliased(fields, alias), { open, restricted: true });
+  const made = item(name, aliased(fields, alias), { open });
   return whole === undefined ? made : { ...made, whole };
 }
 
@@ -268,7 +260,7 @@ function tableFunction(analysis: Analysis, node: Node, scope: Scope): Item {
       },
     ];
   });
-  return item(body?.alias?.aliasname ?? 'xmltable', aliased(fields, body?.alias), { restricted: true });
+  return item(body?.alias?.aliasname ?? 'xmltable', aliased(fields, body?.alias));
 }
 
 function jsonTable(analysis: Analysis, node: Node, scope: Scope): Item {
@@ -287,7 +279,7 @@ function jsonTable(analysis: Analysis, node: Node, scope: Scope): Item {
     }
   };
   columns(body?.columns);
-  return item(body?.alias?.aliasname ?? 'json_table', aliased(fields, body?.alias), { restricted: true });
+  return item(body?.alias?.aliasname ?? 'json_table', aliased(fields, body?.alias));
 }
 
 function join(analysis: Analysis, body: JoinExpr | undefined, scope: Scope, rows: Map<Column, How>): Item[] {
@@ -303,11 +295,10 @@ function join(analysis: Analysis, body: JoinExpr | undefined, scope: Scope, rows
   inner.variables = scope.variables;
   inner.parameters = scope.parameters;
   inner.items = [...before, ...left, ...right];
-  const outer = body.jointype === 'JOIN_LEFT' || body.jointype === 'JOIN_FULL';
   if (body.usingClause === undefined && body.isNatural !== true && body.alias === undefined) {
     // Nothing is merged and nothing renamed: both sides stay in sight as they are.
     addChosen(rows, condition(analysis, body.quals, inner).sources);
-    return [...left, ...right.map((entry) => (entry.restricted === !outer ? entry : { ...entry, restricted: !outer }))];
+    return [...left, ...right];
   }
   const [lefts, rights] = [columnsOf(left), columnsOf(right)];
   const open = [...left, ...right].some((entry) => entry.open);
@@ -327,12 +318,8 @@ function join(analysis: Analysis, body: JoinExpr | undefined, scope: Scope, rows
   addChosen(rows, condition(analysis, body.quals, inner).sources);
   const fields =
     shared.length === 0 ? [...lefts, ...rights] : [...merged, ...without(lefts, shared), ...without(rights, shared)];
-  const restricted = !outer;
   const alias = body.alias;
-  const joined = item(alias?.aliasname ?? '', aliased(fields, alias), {
-    open,
-    restricted: restricted || left.some((entry) => entry.restricted),
-  });
+  const joined = item(alias?.aliasname ?? '', aliased(fields, alias), { open });
   const using = body.join_using_alias;
   const extra = using === undefined ? [] : [item(using.aliasname ?? '', merged, { bare: false })];
   if (alias !== undefined) return [joined, ...extra];
@@ -359,7 +346,7 @@ function mergedValue(value: Value, one: Value, other: Value): Value {
 
 /** Inside a join without an alias, tables answer to `t.column` only; bare names go to the join. */
 function hidden(entry: Item): Item {
-  return { ...entry, bare: false, restricted: false };
+  return { ...entry, bare: false };
 }
 
 export type { Sources };

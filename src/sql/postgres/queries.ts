@@ -7,7 +7,6 @@ import { condition } from './conditions.ts';
 import { evaluate } from './expressions.ts';
 import { fromItems } from './from.ts';
 import { outputName } from './names.ts';
-import { restricts } from './restricts.ts';
 import { bareColumn, type Cte, fieldNamed, type Item, Scope, wholeRow } from './scope.ts';
 import { as, kindOf, type Node, names, type SelectStmt, type WithClause } from './tree.ts';
 import {
@@ -32,11 +31,9 @@ export interface QueryResult {
   readonly rows: Sources;
   /** Not all columns are known. */
   readonly open: boolean;
-  /** Some of the rows below may not come out. */
-  readonly restricted: boolean;
 }
 
-export const noRows: QueryResult = { fields: [], rows: noSources, open: false, restricted: true };
+export const noRows: QueryResult = { fields: [], rows: noSources, open: false };
 
 /** Reads a query where one can stand: SELECT, or a write with RETURNING inside WITH. */
 export function query(analysis: Analysis, node: Node | undefined, parent: Scope | undefined): QueryResult {
@@ -97,7 +94,7 @@ function ofColumns(cte: Cte, columns: readonly string[]): Value {
 }
 
 function cteOf(result: QueryResult, aliases: readonly string[]): Cte {
-  return { fields: renamed(result, aliases), open: result.open, restricted: result.restricted };
+  return { fields: renamed(result, aliases), open: result.open };
 }
 
 /** Fields with the rows' dependence added, under new names. */
@@ -167,7 +164,7 @@ function values(analysis: Analysis, select: SelectStmt, scope: Scope): QueryResu
     const column = rows.map((row) => row[at] ?? rootless);
     return { name: `column${at + 1}`, value: rows.length === 1 ? (column[0] ?? rootless) : listed(column) };
   });
-  return ordered(analysis, select, { fields, rows: noSources, open: false, restricted: true }, scope);
+  return ordered(analysis, select, { fields, rows: noSources, open: false }, scope);
 }
 
 function listed(column: readonly Value[]): Value {
@@ -206,7 +203,7 @@ function setOperation(analysis: Analysis, select: SelectStmt, scope: Scope): Que
   });
   if (distinct || op !== 'SETOP_UNION') for (const field of fields) addChosen(rows, field.value.sources);
   const open = results.some((result) => result.open);
-  return ordered(analysis, select, { fields, rows, open, restricted: true }, scope);
+  return ordered(analysis, select, { fields, rows, open }, scope);
 }
 
 function plain(select: SelectStmt): boolean {
@@ -233,7 +230,6 @@ function ordered(analysis: Analysis, select: SelectStmt, result: QueryResult, sc
       bare: true,
       qualified: false,
       open: result.open,
-      restricted: true,
     },
   ];
   for (const node of select.sortClause)
@@ -243,10 +239,8 @@ function ordered(analysis: Analysis, select: SelectStmt, result: QueryResult, sc
 
 function plainSelect(analysis: Analysis, select: SelectStmt, scope: Scope): QueryResult {
   const rows = new Map<Column, How>();
-  const restrictedBelow = fromItems(analysis, select.fromClause, scope, rows);
+  fromItems(analysis, select.fromClause, scope, rows);
   addChosen(rows, condition(analysis, select.whereClause, scope).sources);
-  const bounded =
-    select.whereClause !== undefined && restricts(analysis, select.whereClause, scope, undefined).restricts;
   const { fields, open } = targets(analysis, select.targetList, scope);
   for (const node of select.groupClause ?? []) groupBy(analysis, node, fields, scope, rows);
   if (select.groupDistinct === true) analysis.literalSensitive = true;
@@ -261,13 +255,7 @@ function plainSelect(analysis: Analysis, select: SelectStmt, scope: Scope): Quer
   }
   for (const node of select.sortClause ?? [])
     steerBy(analysis, as(node, 'SortBy')?.node, 'order', fields, scope, true, rows);
-  const restricted =
-    restrictedBelow ||
-    bounded ||
-    select.havingClause !== undefined ||
-    select.distinctClause !== undefined ||
-    (select.groupClause?.length ?? 0) > 0;
-  return { fields, rows, open, restricted };
+  return { fields, rows, open };
 }
 
 function limited(analysis: Analysis, select: SelectStmt, result: QueryResult, scope: Scope): QueryResult {
@@ -276,7 +264,7 @@ function limited(analysis: Analysis, select: SelectStmt, result: QueryResult, sc
   for (const node of [select.limitCount, select.limitOffset]) {
     if (node !== undefined) steer(analysis, evaluate(analysis, node, scope), 'limit', rows);
   }
-  return { ...result, rows, restricted: true };
+  return { ...result, rows };
 }
 
 /** The output columns of a target list, stars expanded in the order the server expands them. */

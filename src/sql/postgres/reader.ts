@@ -31,6 +31,9 @@ export async function createPostgresReader(options: PostgresReaderOptions): Prom
   return reader;
 }
 
+/** Longer texts are worth a scan. */
+const maxInstance = 2_000;
+
 const boundedVerbs = ['update', 'delete', 'merge'] as const;
 
 class PostgresReader implements SqlReader, SessionHost {
@@ -117,14 +120,17 @@ class PostgresReader implements SqlReader, SessionHost {
     if (!shared || text.length > maxCachedText)
       return this.trust(readText(this.catalog, state, text, scan(text), defaultPath));
     const cache = this.cacheOf(state.path);
-    const exact = cache.texts.get(text);
+    const exact = cache.instances.get(text) ?? cache.texts.get(text);
     if (exact !== undefined) return { result: exact, analyses: [] };
     const shape = scan(text);
     if (shape === undefined) return readText(this.catalog, state, text, undefined, defaultPath);
     if (!shape.several) {
       const template = cache.shapes.get(shape.key);
       const result = template?.result === undefined ? undefined : instantiate(template, text, shape);
-      if (result !== undefined) return { result, analyses: [] };
+      if (result !== undefined) {
+        if (text.length <= maxInstance) cache.instances.set(text, result);
+        return { result, analyses: [] };
+      }
     }
     const fresh = this.trust(readText(this.catalog, state, text, shape, defaultPath));
     this.keep(cache, text, shape, fresh);
@@ -321,7 +327,11 @@ function unpositioned(
 }
 
 /** The reading of another text of the same shape: with that text's bounds and literals. Undefined where a literal needs the parser. */
-function instantiate(template: Template, text: string, shape: Shape): ReadResult | undefined {
+function instantiate(
+  template: Template,
+  text: string,
+  shape: Shape,
+): Extract<ReadResult, { kind: 'read' }> | undefined {
   const statement = template.result?.statements[0];
   if (statement === undefined) return { kind: 'read', statements: [] };
   let { reading } = statement;

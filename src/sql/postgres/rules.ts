@@ -57,7 +57,6 @@ export function rowScope(relation: Relation, old: readonly Field[], fresh: reado
     bare: false,
     qualified: true,
     open: false,
-    restricted: true,
   });
   scope.items = [item('old', old), item('new', fresh)];
   return scope;

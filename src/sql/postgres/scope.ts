@@ -16,8 +16,6 @@ export interface Item {
   readonly qualified: boolean;
   /** The columns are not all known. */
   readonly open: boolean;
-  /** Fewer than all rows of what it shows can come out of it. */
-  readonly restricted: boolean;
   /** The value of the whole row; for functions that return no row it is the value itself. */
   readonly whole?: Value;
 }
@@ -26,7 +24,6 @@ export interface Item {
 export interface Cte {
   readonly fields: readonly Field[];
   readonly open: boolean;
-  readonly restricted: boolean;
 }
 
 /** Names that stand for something other than a column: parameters and variables of functions. */

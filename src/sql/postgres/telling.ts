@@ -230,12 +230,18 @@ function isShortSpan(text: string): boolean {
 /** Both are columns of one table: who could choose one of the values has written the other beside it. */
 function sameTable(one: Value, other: Value): boolean {
   if (!one.pure || !other.pure) return false;
-  const tables = (value: Value) =>
-    new Set([...value.sources].flatMap(([column, how]) => (how === chosen ? [] : [tableOf(column)])));
-  const [ones, others] = [tables(one), tables(other)];
-  return ones.size > 0 && others.size > 0 && [...ones].every((table) => others.has(table));
+  const table = onlyTable(one);
+  return table !== undefined && table === onlyTable(other);
 }
 
-function tableOf(column: Column): Column['table'] {
-  return column.table;
+/** The table of a column, the first of its family; undefined where it may be of several. */
+function onlyTable(value: Value): Column['table'] | undefined {
+  let found: Column['table'] | undefined;
+  for (const [column, how] of value.sources) {
+    if (how === chosen) continue;
+    const { table } = column;
+    if (found === undefined) found = table;
+    else if (found !== table && !table.parents.includes(found) && !table.children.includes(found)) return undefined;
+  }
+  return found;
 }

@@ -328,7 +328,7 @@ function returning(
     { ...fresh, name: now, schema: undefined, bare: false },
   ];
   const { fields: outputs, open } = targets(analysis, clause.exprs, inner);
-  return { fields: outputs, rows, open, restricted: true };
+  return { fields: outputs, rows, open };
 }
 
 function after(value: Value, assigned: Value | undefined): Value {
