@@ -1,6 +1,6 @@
 // Memory of a long result: 10 GB of masked rows through the gateway, as packed, and a client that reads slowly. BENCH_GB changes the size.
 import { startEmbedded } from '../src/store/embedded.ts';
-import { cpuSeconds, peakMemory, residentMemory } from './support/cpu.ts';
+import { cpuSeconds, peakMemory, resetPeakMemory, residentMemory } from './support/cpu.ts';
 import { type Metric, reporter, round } from './support/metric.ts';
 import { makePeople, peopleMasks } from './support/people.ts';
 import { drainProcess, gatewayLeg } from './support/processes.ts';
@@ -31,8 +31,9 @@ export async function run(json: boolean): Promise<Metric[]> {
     const pid = gateway.pid ?? 0;
     try {
       const idle = residentMemory(pid);
-      say(`idle: ${mega(idle)} resident`);
       const client = await drainProcess(gateway.login);
+      say(`at start: peak ${mega(peakMemory(pid))}, then ${mega(residentMemory(pid))} resident with one session`);
+      resetPeakMemory(pid);
       const samples: number[] = [];
       const sampler = setInterval(() => samples.push(residentMemory(pid)), 500);
       const before = cpuSeconds(pid);

@@ -1,10 +1,11 @@
-// How fast rows come through: 1,000,000 rows of 8 columns, 3 of them masked by the gateway; against no proxy, pgbouncer and a plain Node pipe,
-// in one run, one after the other, several rounds.
+// How fast rows come through: 1,000,000 rows of 8 columns through the gateway under several masks; against no proxy, pgbouncer and a plain
+// Node pipe, all unmasked, in one run, one after the other, several rounds.
 import { writeFileSync } from 'node:fs';
-import pg from 'pg';
 import { startEmbedded } from '../src/store/embedded.ts';
-import { cpuSeconds, peakMemory } from './support/cpu.ts';
+import { cpuSeconds, peakMemory, resetPeakMemory } from './support/cpu.ts';
+import { type MaskCase, maskCases, maskSection } from './support/mask-cases.ts';
 import { compared, type Metric, reporter, round, type Spread, spread, table } from './support/metric.ts';
+import { makePeople } from './support/people.ts';
 import { picture } from './support/picture.ts';
 import {
   addLeg,
@@ -19,136 +20,152 @@ import {
 
 const rows = Number(process.env.BENCH_ROWS ?? 1_000_000);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
-const sql = 'select id, name, email, ssn, card_number, phone, city, amount from people';
-const masks = `masks:
-  - columns: ["*.*.people.ssn", "*.*.people.card_number"]
-    mask: { keep-last: 4 }
-  - columns: ["*.*.people.email"]
-    mask: redact
-`;
+const wanted = process.env.BENCH_CASES?.split(',');
+const cases = maskCases.filter(({ name }, index) => index === 0 || wanted === undefined || wanted.includes(name));
+const columns = 'id, name, email, ssn, card_number, phone, city';
+const plain = `select ${columns}, amount from people`;
+const documents = `select ${columns}, document from people`;
 
 const formats = ['text', 'binary'] as const;
 type Format = (typeof formats)[number];
 
+/** Who is measured, with what. Figures of a subject are compared with the direct ones of the same statement. */
 interface Subject {
+  readonly name: string;
+  readonly sql: string;
   readonly leg: Leg;
   readonly client: DrainProcess;
 }
 
-interface Measured {
-  readonly name: string;
-  readonly leg: Leg;
+interface Measured extends Subject {
   readonly rate: number[];
   /** CPU seconds of the proxy and of the client for a million rows. */
   readonly cpu: number[];
   readonly clientCpu: number[];
+  peak: number;
 }
 
 export async function run(json: boolean): Promise<Metric[]> {
   const say = reporter(json);
   const server = await startEmbedded({ settings: { shared_buffers: '512MB', max_wal_size: '1GB' } });
   const legs: Leg[] = [];
-  const subjects: Subject[] = [];
+  const clients: DrainProcess[] = [];
   try {
     const { host, port, user, password } = server;
     const login = { host, port, user, password, database: 'bench' };
     say(`making ${rows.toLocaleString('en-US')} rows`);
-    const bytes = await makeTable(server.url(), server.url('bench'));
+    const bytes = await makePeople(server, rows);
     legs.push(directLeg(login));
     await addLeg(legs, 'pgbouncer', () => pgbouncerLeg(login));
     await addLeg(legs, 'pipe', () => pipeLeg(login));
-    await addLeg(legs, 'gateway', () => gatewayLeg({ name: 'gateway', upstream: login, masks, durable: true }));
-    for (const leg of legs) subjects.push({ leg, client: await drainProcess(leg.login) });
+    const subjects: Subject[] = [];
+    const add = async (name: string, leg: Leg, database: string, ...statements: readonly string[]) => {
+      const client = await drainProcess({ ...leg.login, database });
+      clients.push(client);
+      for (const sql of statements) {
+        subjects.push({
+          name: sql === documents && leg.name !== 'gateway' ? `${name}-document` : name,
+          sql,
+          leg,
+          client,
+        });
+      }
+    };
+    const both = cases.some(({ document }) => document === true) ? [plain, documents] : [plain];
+    for (const leg of legs) await add(leg.name, leg, 'bench', ...(leg.name === 'pipe' ? [plain] : both));
+    const targets = cases.map(({ name }) => name);
+    await addLeg(legs, 'gateway', () =>
+      gatewayLeg({
+        name: 'gateway',
+        upstream: login,
+        targets,
+        masks: maskSection(cases, (name) => name),
+        durable: true,
+      }),
+    );
+    const gateway = legs.find(({ name }) => name === 'gateway');
+    if (gateway !== undefined) for (const each of cases) await add(each.name, gateway, each.name, statementOf(each));
 
     const metrics: Metric[] = [];
+    const drawn: string[] = [];
     for (const format of formats) {
       say(
-        `\n${rows.toLocaleString('en-US')} rows of 8 columns, ${Math.round(bytes)} bytes each in text, read in ${format}; the gateway masks 3 columns`,
+        `\n${rows.toLocaleString('en-US')} rows of 8 columns, ${Math.round(bytes)} bytes each in text, read in ${format}; the gateway masks 3 of them, or as the name says`,
       );
       const measured = await measure(subjects, format, say);
       say(summary(measured));
-      metrics.push(...metricsOf(measured));
-      const file = process.env.BENCH_SVG;
-      if (file !== undefined && format === 'text') writeFileSync(file, drawn(measured));
+      metrics.push(...metricsOf(measured, format));
+      if (format === 'text') drawn.push(pictureOf(measured));
     }
+    const file = process.env.BENCH_SVG;
+    if (file !== undefined) for (const svg of drawn) writeFileSync(file, svg);
     return metrics;
   } finally {
-    for (const { client } of subjects) await client.stop();
+    for (const client of clients) await client.stop();
     for (const leg of legs.reverse()) await leg.stop();
     await server.stop();
   }
 }
 
+function statementOf({ document }: MaskCase): string {
+  return document === true ? documents : plain;
+}
+
 async function measure(subjects: readonly Subject[], format: Format, say: (line: string) => void): Promise<Measured[]> {
-  const measured = subjects.map(({ leg }) => ({
-    name: format === 'text' ? leg.name : `${leg.name}.${format}`,
-    leg,
-    rate: [] as number[],
-    cpu: [] as number[],
-    clientCpu: [] as number[],
-  }));
-  for (const { client } of subjects) await client.drain(sql, format);
+  const measured = subjects.map(
+    (subject): Measured => ({ ...subject, rate: [], cpu: [], clientCpu: [], peak: Number.NaN }),
+  );
+  // The first run compiles what a mask needs.
+  for (const { sql, client } of subjects) await client.drain(sql, format);
   for (let round = 1; round <= rounds; round++) {
-    for (const [at, { leg, client }] of subjects.entries()) {
-      const entry = measured[at];
+    for (const entry of measured) {
+      const { leg, client, sql } = entry;
+      if (leg.pid !== undefined) resetPeakMemory(leg.pid);
       const before = leg.pid === undefined ? 0 : cpuSeconds(leg.pid);
       const clientBefore = cpuSeconds(client.pid);
       const drained = await client.drain(sql, format);
-      if (drained.rows !== rows) throw new Error(`${leg.name} gave ${drained.rows} rows`);
+      if (drained.rows !== rows) throw new Error(`${entry.name} gave ${drained.rows} rows`);
       const perMillion = (seconds: number) => (seconds / drained.rows) * 1e6;
-      entry?.rate.push(drained.rows / drained.seconds);
-      entry?.clientCpu.push(perMillion(cpuSeconds(client.pid) - clientBefore));
-      if (leg.pid !== undefined) entry?.cpu.push(perMillion(cpuSeconds(leg.pid) - before));
+      entry.rate.push(drained.rows / drained.seconds);
+      entry.clientCpu.push(perMillion(cpuSeconds(client.pid) - clientBefore));
+      if (leg.pid === undefined) continue;
+      entry.cpu.push(perMillion(cpuSeconds(leg.pid) - before));
+      entry.peak = Math.max(Number.isNaN(entry.peak) ? 0 : entry.peak, peakMemory(leg.pid));
     }
     say(
-      `  round ${round} of ${rounds}: ${measured.map(({ leg, rate }) => `${leg.name} ${millions(rate.at(-1))}`).join(', ')} M rows/s`,
+      `  round ${round} of ${rounds}: ${measured.map(({ name, rate }) => `${name} ${millions(rate.at(-1))}`).join(', ')} M rows/s`,
     );
   }
   return measured;
 }
 
-/** Gives the mean length of a DataRow. */
-async function makeTable(adminUrl: string, url: string): Promise<number> {
-  const admin = new pg.Client({ connectionString: adminUrl });
-  await admin.connect();
-  await admin.query('create database bench');
-  await admin.end();
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(`
-    create unlogged table people as
-    select g as id, md5(g::text)::varchar(8) as name, 'p' || g || '@example.com' as email,
-      '9' || to_char(g % 100, 'FM00') || '-' || to_char(g % 49 + 1, 'FM00') || '-' || to_char(g % 9999 + 1, 'FM0000') as ssn,
-      '400000' || to_char(g, 'FM0000000000') as card_number, '555 01' || to_char(g % 100, 'FM00') as phone,
-      (array['Albany', 'Boise', 'Chicago', 'Denver', 'Houston', 'Seattle'])[g % 6 + 1] as city, ((g % 100000)::numeric / 100)::numeric(10,2) as amount
-    from generate_series(1, ${rows}) g`);
-  await client.query('vacuum analyze people');
-  const { rows: sizes } = await client.query(`
-    select avg(7 + 8 * 4 + length(id::text || name || email || ssn || card_number || phone || city || amount))::float8 as bytes
-    from people where id % 100 = 0`);
-  await client.end();
-  return (sizes[0] as { bytes: number }).bytes;
+/** The subject that reads the same statement without a proxy, or through pgbouncer. */
+function against(measured: readonly Measured[], entry: Measured, leg: string): Measured | undefined {
+  return measured.find((other) => other.leg.name === leg && other.sql === entry.sql);
 }
 
 function summary(measured: readonly Measured[]): string {
-  const direct = spread(measured[0]?.rate ?? []).median;
   const three = ({ min, median, max }: Spread) => [min, median, max].map((value) => value.toFixed(2)).join(' / ');
-  const lines = measured.map(({ name, leg, rate, cpu, clientCpu }) => [
-    name,
-    three(spread(rate.map((value) => value / 1e6))),
-    (spread(rate).median / direct).toFixed(2),
-    leg.pid === undefined ? '' : three(spread(cpu)),
-    spread(clientCpu).median.toFixed(2),
-    leg.pid === undefined ? '' : `${Math.round(peakMemory(leg.pid) / 1e6)}`,
-  ]);
+  const lines = measured.map((entry) => {
+    const direct = spread(against(measured, entry, 'direct')?.rate ?? []).median;
+    return [
+      entry.name,
+      three(spread(entry.rate.map((value) => value / 1e6))),
+      (spread(entry.rate).median / direct).toFixed(2),
+      entry.leg.pid === undefined ? '' : three(spread(entry.cpu)),
+      spread(entry.clientCpu).median.toFixed(2),
+      entry.leg.pid === undefined ? '' : `${Math.round(entry.peak / 1e6)}`,
+    ];
+  });
   const head = ['min / median / max', 'M rows/s', 'of direct', 'CPU s per M rows', "client's CPU", 'peak MB'];
   return table([head, ...lines]);
 }
 
-function drawn(measured: readonly Measured[]): string {
+function pictureOf(measured: readonly Measured[]): string {
+  const shown = measured.filter(({ sql }) => sql === plain);
   const bars = (pick: (entry: Measured) => number) =>
-    measured
-      .map((entry) => ({ name: entry.name, value: pick(entry), ours: entry.name === 'gateway' }))
+    shown
+      .map((entry) => ({ name: entry.name, value: pick(entry), ours: entry.leg.name === 'gateway' }))
       .filter(({ value }) => Number.isFinite(value));
   return picture(
     [
@@ -159,33 +176,32 @@ function drawn(measured: readonly Measured[]): string {
         bars: bars(({ cpu }) => spread(cpu).median),
       },
     ],
-    `${rows.toLocaleString('en-US')} rows of 8 columns; the gateway masks 3 of them; median of ${rounds} rounds in one run; npm run bench masking`,
+    `${rows.toLocaleString('en-US')} rows of 8 columns in text; gateway: 2 x keep-last, 1 x redact; others: the mask and how many columns; median of ${rounds} rounds, npm run bench masking`,
   );
 }
 
-function metricsOf(measured: readonly Measured[]): Metric[] {
-  const by = (pick: (entry: Measured) => readonly number[]) =>
-    new Map(measured.filter((entry) => pick(entry).length > 0).map((entry) => [entry.name, pick(entry)]));
-  const named = (name: string) => measured.find(({ leg }) => leg.name === name)?.name ?? name;
-  return [
-    ...compared(
-      'masking',
-      'rows_per_second',
-      by(({ rate }) => rate),
-      named('direct'),
-    ),
-    ...compared(
-      'masking',
-      'cpu_seconds_per_million_rows',
-      by(({ cpu }) => cpu),
-      named('pgbouncer'),
-    ),
-    ...measured.flatMap(({ name, leg }) =>
-      leg.pid === undefined
+function metricsOf(measured: readonly Measured[], format: Format): Metric[] {
+  const named = (entry: Measured) => (format === 'text' ? entry.name : `${entry.name}.${format}`);
+  return measured.flatMap((entry) => {
+    const pair = (pick: (each: Measured) => readonly number[], leg: string) => {
+      const other = against(measured, entry, leg);
+      const both = other === undefined ? [entry] : [other, entry];
+      const subjects = new Map(both.map((each) => [named(each), pick(each)] as const));
+      return { subjects, base: other === undefined ? '' : named(other) };
+    };
+    const rate = pair(({ rate }) => rate, 'direct');
+    const cpu = pair(({ cpu }) => cpu, 'pgbouncer');
+    const own = (metrics: readonly Metric[]) => metrics.filter(({ metric }) => metric.startsWith(`${named(entry)}.`));
+    return [
+      ...own(compared('masking', 'rows_per_second', rate.subjects, rate.base)),
+      ...(entry.leg.pid === undefined
         ? []
-        : [{ bench: 'masking', metric: `${name}.peak_bytes`, value: round(peakMemory(leg.pid)) }],
-    ),
-  ];
+        : [
+            ...own(compared('masking', 'cpu_seconds_per_million_rows', cpu.subjects, cpu.base)),
+            { bench: 'masking', metric: `${named(entry)}.peak_bytes`, value: round(entry.peak) },
+          ]),
+    ];
+  });
 }
 
 function millions(rate: number | undefined): string {
