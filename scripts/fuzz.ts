@@ -1,24 +1,54 @@
-// `npm run fuzz [-- SECONDS]`: the mutation fuzzer of the Postgres wire, both directions, for as long as asked (60 s); exits 1 on a problem.
+// `npm run fuzz [-- SECONDS [postgres|mysql]]`: the mutation fuzzers of the wires, both directions, for as long as asked (60 s), one wire after
+// the other; exits 1 on a problem.
 import { startEmbedded } from '../src/store/embedded.ts';
-import { fuzz } from '../test/protocols/postgres/fuzz.ts';
+import { fuzz as fuzzMysql } from '../test/protocols/mysql/fuzz.ts';
+import { fuzz as fuzzPostgres } from '../test/protocols/postgres/fuzz.ts';
+
+interface Report {
+  readonly mutants: number;
+  readonly problems: readonly string[];
+}
 
 const seconds = Number(process.argv[2] ?? 60);
+const wires = process.argv[3] === undefined ? ['postgres', 'mysql'] : [process.argv[3]];
 const first = Number(process.env.SALLYPORT_SEED ?? Date.now() % 2 ** 31);
-const until = Date.now() + seconds * 1000;
-const server = await startEmbedded();
-let mutants = 0;
 const problems: string[] = [];
-try {
-  for (let seed = first; Date.now() < until && problems.length === 0; seed += 1) {
-    for (const direction of ['client', 'start-up', 'server'] as const) {
-      const report = await fuzz(server, direction, 200, seed);
+
+/** Runs one slice after the other until the time is over or something is found. */
+async function run(wire: string, slices: readonly ((seed: number) => Promise<Report>)[]): Promise<void> {
+  const until = Date.now() + (seconds * 1000) / wires.length;
+  let mutants = 0;
+  const before = problems.length;
+  for (let seed = first; Date.now() < until && problems.length === before; seed += 1) {
+    for (const slice of slices) {
+      const report = await slice(seed);
       mutants += report.mutants;
       problems.push(...report.problems);
     }
   }
-} finally {
-  await server.stop();
+  console.log(
+    `${wire}: ${mutants} mutants from seed ${first}: ${problems.length === before ? 'no problem' : 'problems'}`,
+  );
 }
-console.log(`${mutants} mutants from seed ${first}: ${problems.length === 0 ? 'no problem' : 'problems'}`);
+
+if (wires.includes('postgres')) {
+  const server = await startEmbedded();
+  try {
+    const directions = ['client', 'start-up', 'server'] as const;
+    await run(
+      'postgres',
+      directions.map((direction) => (seed) => fuzzPostgres(server, direction, 200, seed)),
+    );
+  } finally {
+    await server.stop();
+  }
+}
+if (wires.includes('mysql')) {
+  const directions = ['client', 'login', 'server', 'server login'] as const;
+  await run(
+    'mysql',
+    directions.map((direction) => (seed) => fuzzMysql(direction, 200, seed)),
+  );
+}
 for (const problem of problems) console.log(problem);
 process.exit(problems.length === 0 ? 0 : 1);
