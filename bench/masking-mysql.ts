@@ -1,7 +1,7 @@
 // How fast rows come through before MySQL or MariaDB: 1,000,000 rows of 8 columns, 3 of them masked by the gateway; against no proxy and a
 // plain Node pipe, in one run, one after the other, several rounds, in text and in binary.
 import mysql from 'mysql2/promise';
-import { givenServer, missingServer, startMariadb } from '../test/support/mariadb-server.ts';
+import { givenServer, missingServer, startMariadb } from '../src/demo/mariadb-server.ts';
 import { cpuSeconds, peakMemory } from './support/cpu.ts';
 import { compared, type Metric, reporter, round, type Spread, spread, table } from './support/metric.ts';
 import {

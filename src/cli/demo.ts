@@ -18,6 +18,7 @@ export async function demo(once: boolean): Promise<void> {
       const link = await gateway.console?.link();
       return {
         postgres: gateway.postgres,
+        ...(gateway.mysql === undefined ? {} : { mysql: gateway.mysql }),
         ...(link === undefined ? {} : { console: link }),
         close: () => gateway.drain(0),
       };

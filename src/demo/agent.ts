@@ -1,6 +1,7 @@
 // The scripted agent: what one session asks, what came of it, and whether that is what the demo promises.
 import type pg from 'pg';
 import type { AuditRecord, StatementRecord } from '../audit/record.ts';
+import { BrokenPromise } from './broken-promise.ts';
 import type { ServerLog } from './server-log.ts';
 import type { Show } from './show.ts';
 
@@ -14,11 +15,6 @@ export interface AgentStage {
   /** The records written so far, oldest first. */
   readonly records: () => Promise<readonly AuditRecord[]>;
   readonly customer: number;
-}
-
-/** Something did not happen as the demo says. */
-export class BrokenPromise extends Error {
-  override readonly name = 'BrokenPromise';
 }
 
 const columns = ['id', 'name', 'email', 'ssn', 'card_number', 'phone', 'birth_date', 'address'] as const;

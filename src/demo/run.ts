@@ -6,8 +6,11 @@ import { join, relative } from 'node:path';
 import pg from 'pg';
 import type { AuditRecord } from '../audit/record.ts';
 import { type EmbeddedServer, freePort, startEmbedded } from '../store/index.ts';
-import { BrokenPromise, playAgent } from './agent.ts';
+import { playAgent } from './agent.ts';
+import { BrokenPromise } from './broken-promise.ts';
+import { playCrm, startCrm } from './crm.ts';
 import { loadShop } from './load.ts';
+import { missingServer } from './mariadb-server.ts';
 import { serverLog } from './server-log.ts';
 import { writeSettings } from './settings.ts';
 import { defaultSize, type ShopSize } from './shop.ts';
@@ -16,6 +19,7 @@ import { type Out, type Show, show as showOn } from './show.ts';
 /** The gateway as the demo sees it: started from a file, closed at the end. */
 export interface DemoGateway {
   readonly postgres: { readonly host: string; readonly port: number };
+  readonly mysql?: { readonly host: string; readonly port: number };
   /** The console's address, with its one-time link. */
   readonly console?: string;
   close(): Promise<void>;
@@ -114,19 +118,28 @@ async function play(options: DemoOptions, show: Show, cleanup: Cleanup, signal: 
   );
   if (rows === 0) throw new BrokenPromise('the shop is empty');
 
+  const noCrm = missingServer();
+  const crm =
+    noCrm === undefined
+      ? await step('a MySQL server', startCrm, ({ port }) => `the CRM on this machine's MySQL, on 127.0.0.1:${port}`)
+      : undefined;
+  if (crm !== undefined) cleanup.push(() => crm.stop());
   const settings = await writeSettings({
     folder,
     listen: {
       postgres: await portOr(6432),
+      mysql: crm === undefined ? undefined : await portOr(6306),
       console: options.console === true ? await portOr(8090) : undefined,
     },
+    crm,
     upstream: { port: server.port, user: 'gateway', password },
   });
   const shown = relative(process.cwd(), settings.file);
   const gateway = await step(
     'the gateway',
     () => options.startGateway(settings.file),
-    ({ postgres }) => `the gateway on ${postgres.host}:${postgres.port}, configured by ${shown}`,
+    ({ postgres, mysql }) =>
+      `the gateway on ${postgres.host}:${postgres.port}${mysql === undefined ? '' : ` and ${mysql.host}:${mysql.port}`}, configured by ${shown}`,
   );
   cleanup.push(() => gateway.close());
 
@@ -156,6 +169,13 @@ async function play(options: DemoOptions, show: Show, cleanup: Cleanup, signal: 
     records,
     customer: Math.min(customer, (options.size ?? defaultSize).customers),
   });
+  if (crm === undefined) {
+    show.line();
+    show.line(`  ${show.style('dim', `7  The same door before MySQL: not shown, for want of ${noCrm}`)}`);
+  } else {
+    if (gateway.mysql === undefined) throw new BrokenPromise('the gateway does not listen for MySQL');
+    await playCrm({ show, server: crm, gateway: gateway.mysql, token });
+  }
 
   show.line();
   if (options.once) {
@@ -167,6 +187,10 @@ async function play(options: DemoOptions, show: Show, cleanup: Cleanup, signal: 
     'your own session',
     `PGPASSWORD=$(cat ${relative(process.cwd(), tokenFile)}) psql -h ${host} -p ${port} -U me shop`,
   );
+  if (gateway.mysql !== undefined) {
+    const mine = `-h ${gateway.mysql.host} -P ${gateway.mysql.port} -u me crm`;
+    paste('and before MySQL', `MYSQL_PWD=$(cat ${relative(process.cwd(), tokenFile)}) mysql ${mine}`);
+  }
   paste('what would happen', `npx sallyport explain -c ${shown} --target shop --groups ${groups} 'DROP TABLE orders'`);
   paste('the records', `npx sallyport audit tail -c ${shown}`);
   paste('a fresh token', `npx sallyport token -c ${shown} --sub me --groups ${groups}`);

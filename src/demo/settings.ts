@@ -12,15 +12,23 @@ export interface DemoSettings {
 
 export interface SettingsInput {
   readonly folder: string;
-  readonly listen: { readonly postgres: number; readonly console: number | undefined };
+  readonly listen: {
+    readonly postgres: number;
+    readonly mysql: number | undefined;
+    readonly console: number | undefined;
+  };
+  /** The demo's MySQL server, where the machine has one. */
+  readonly crm: { readonly port: number; readonly user: string; readonly password: string } | undefined;
   readonly upstream: { readonly port: number; readonly user: string; readonly password: string };
 }
 
 /** Writes the configuration and the password file that it names. */
-export async function writeSettings({ folder, listen, upstream }: SettingsInput): Promise<DemoSettings> {
+export async function writeSettings({ folder, listen, upstream, crm }: SettingsInput): Promise<DemoSettings> {
   const absolute = resolve(folder);
   await mkdir(absolute, { recursive: true });
   await writeFile(join(absolute, 'shop-password'), upstream.password, { mode: 0o600 });
+  if (crm !== undefined) await writeFile(join(absolute, 'crm-password'), crm.password, { mode: 0o600 });
+  const targets = crm === undefined ? 'shop' : 'shop, crm';
   const file = join(absolute, 'sallyport.yaml');
   await writeFile(
     file,
@@ -28,7 +36,7 @@ export async function writeSettings({ folder, listen, upstream }: SettingsInput)
 # Written by the demo. Serve it again while the demo's database is up: npx sallyport serve -c ${file}
 listen:
   postgres: 127.0.0.1:${listen.postgres}
-${listen.console === undefined ? '' : `  console: 127.0.0.1:${listen.console}\n`}
+${listen.mysql === undefined ? '' : `  mysql: 127.0.0.1:${listen.mysql}\n`}${listen.console === undefined ? '' : `  console: 127.0.0.1:${listen.console}\n`}
 identity:
   issuers:
     - local: true                      # signs the demo's tokens; its keys stay in this folder
@@ -39,13 +47,13 @@ targets:
     url: postgres://${upstream.user}@127.0.0.1:${upstream.port}/shop
     password: { file: shop-password }
     tls: disable
-
+${crm === undefined ? '' : crmTarget(crm)}
 roles:
   - name: support
     groups: [crew-support]
-    targets: [shop]
+    targets: [${targets}]
     allow: [read, write, ddl, session]  # far too much, as in real life: the rules below still hold
-    tables: ["public.*"]
+    tables: ["public.*", "crm.*"]
   - name: analyst
     groups: [crew-analyst]
     targets: [shop]
@@ -63,7 +71,7 @@ rules:
 masks:
   - columns: ["*.*.*.ssn", "*.*.*.card_number"]
     mask: { keep-last: 4 }
-  - columns: ["shop.public.customers.email"]
+  - columns: ["*.*.*.email"]
     mask: email
   - columns: ["shop.public.customers.phone"]
     mask: { keep-last: 2 }
@@ -82,6 +90,15 @@ audit:
 `,
   );
   return { file, folder: absolute };
+}
+
+function crmTarget({ port, user }: NonNullable<SettingsInput['crm']>): string {
+  return `  crm:
+    dialect: mysql
+    url: mysql://${user}@127.0.0.1:${port}/crm
+    password: { file: crm-password }
+    tls: disable
+`;
 }
 
 /** Beside src/ in a checkout, beside dist/ in the package. */

@@ -22,7 +22,8 @@ export async function connectStore(options: StoreOptions): Promise<Store> {
     connectionTimeoutMillis: 10_000,
   };
   const pool = new pg.Pool({ ...settings, max: options.connections ?? 8 });
-  pool.on('error', (cause) => log('a connection to the store was lost', cause));
+  let closing = false;
+  pool.on('error', (cause) => !closing && log('a connection to the store was lost', cause));
   try {
     await migrate(pool);
   } catch (cause) {
@@ -54,6 +55,7 @@ export async function connectStore(options: StoreOptions): Promise<Store> {
       await pool.query('select pg_notify($1, $2)', [channel, payload]);
     },
     async close() {
+      closing = true;
       await signals.close();
       await pool.end();
     },

@@ -2,7 +2,8 @@
 import { PassThrough } from 'node:stream';
 import pg from 'pg';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { type AgentStage, BrokenPromise, playAgent } from '../../src/demo/agent.ts';
+import { type AgentStage, playAgent } from '../../src/demo/agent.ts';
+import { BrokenPromise } from '../../src/demo/broken-promise.ts';
 import { runDemo } from '../../src/demo/index.ts';
 import { loadShop } from '../../src/demo/load.ts';
 import { serverLog } from '../../src/demo/server-log.ts';

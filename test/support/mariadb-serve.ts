@@ -1,5 +1,5 @@
 // Run by scripts/test.js: one server for all files of tests. Prints its URL and stops it when standard input ends.
-import { startMariadb } from './mariadb-server.ts';
+import { startMariadb } from '../../src/demo/mariadb-server.ts';
 
 const server = await startMariadb();
 console.log(server.url());

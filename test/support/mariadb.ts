@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll } from 'vitest';
-import { givenServer, type MariadbServer, missingServer, startMariadb } from './mariadb-server.ts';
+import { givenServer, type MariadbServer, missingServer, startMariadb } from '../../src/demo/mariadb-server.ts';
 
-export type { MariadbServer } from './mariadb-server.ts';
+export type { MariadbServer } from '../../src/demo/mariadb-server.ts';
 
 /** False where this machine has no such server: files of tests that need one have none then, and `npm test` says what is missing. */
 export const haveMariadb = missingServer() === undefined;

@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Writer } from '../../../protocols/mysql/bytes.ts';
 import { command } from '../../../protocols/mysql/constants.ts';
 import { doubleSha1, doubleSha256 } from '../../../protocols/mysql/index.ts';
+import { type MariadbServer, startMariadb } from '../../../src/demo/mariadb-server.ts';
 import { haveMariadb, mariadbDatabase, run } from '../../support/mariadb.ts';
-import { type MariadbServer, startMariadb } from '../../support/mariadb-server.ts';
 import { errorOf, isOk, RawClient, say } from './raw.ts';
 import { type Gateway, refusal, type Script, startGateway } from './support.ts';
 

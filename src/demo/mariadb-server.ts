@@ -1,10 +1,10 @@
-// A MariaDB or MySQL server of our own in a scratch folder, from the `mariadbd` or `mysqld` of the machine.
+// A MariaDB or MySQL server of our own in a scratch folder, from the `mariadbd` or `mysqld` of the machine: for the demo and the tests.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { freePort } from '../../src/store/embedded.ts';
+import { freePort } from '../store/index.ts';
 
 export interface MariadbServer {
   readonly host: string;
