@@ -20,6 +20,7 @@ export { type SearchOptions, searchJournal } from './search.ts';
 export type { StoredRecord } from './store/rows.ts';
 export { type FoundRecords, type RecordPage, recordById, searchRecords } from './store/search.ts';
 export { type ShipOptions, Shipper, type Shipping, type ShipState } from './store/ship.ts';
+export { searchStore, tailStore } from './store/stream.ts';
 export {
   type ColumnSummary,
   type Counted,
