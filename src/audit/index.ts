@@ -13,6 +13,7 @@ export {
   type JournalStatistics,
   openJournal,
 } from './journal.ts';
+export { type OtlpExporter, type OtlpOptions, type OtlpState, startOtlp } from './otlp.ts';
 export { type FollowOptions, follow, type JournalEntry, readRecords } from './read.ts';
 export type { AuditRecord, AuditSink, EventRecord, OutputLineage, SettledRecord, StatementRecord } from './record.ts';
 export { type RenderOptions, renderJson, renderRecord } from './render.ts';
