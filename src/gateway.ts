@@ -1,8 +1,9 @@
 // Puts the rooms together: listeners in front, targets behind, sessions in between, and a drain at the end.
+import { hostname } from 'node:os';
 import type { Gate } from '../protocols/gate.ts';
 import { createPostgresListener } from '../protocols/postgres/index.ts';
 import { type Approvals, createApprovals } from './approvals/index.ts';
-import { openJournal, startShipping } from './audit/index.ts';
+import { openJournal, startOtlp, startShipping } from './audit/index.ts';
 import { type Address, type Config, needsStore } from './config/index.ts';
 import { createLive, teed } from './console/index.ts';
 import { endRevoked } from './gateway/access.ts';
@@ -51,6 +52,8 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
     ? await openStore(initial, { as: 'host', log: (message, err) => log.warn({ err }, message) })
     : undefined;
   const shipping = store === undefined ? undefined : startShipping({ config: initial, log });
+  const { export: exported, journal: directory } = initial.audit;
+  const otlp = exported === undefined ? undefined : startOtlp({ directory, url: exported.otlp, host: hostname(), log });
   const sessions = new Set<Session>();
   const numbers = createNumbers({ journal: written, shipping, store, sessions });
   const counted = countedJournal(written, numbers);
@@ -124,6 +127,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       await guards.close();
       await approvals?.close();
       await journal.close();
+      await otlp?.stop();
       await shipping?.stop();
       await store?.close();
     },

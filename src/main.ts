@@ -81,8 +81,9 @@ audit
   .requiredOption(...configOption)
   .option('-n, --lines <count>', 'how many of the latest to begin with', '20')
   .option('--no-follow', 'end after the latest')
+  .option('--journal', 'read the journal even where there is a store')
   .option('--json', 'one JSON object a line')
-  .action(async (options: { config: string; lines: string; follow: boolean; json?: boolean }) =>
+  .action(async (options: { config: string; lines: string; follow: boolean; json?: boolean; journal?: boolean }) =>
     (await import('./cli/audit.ts')).tail({ ...options, json: options.json === true }),
   );
 
@@ -289,7 +290,8 @@ function withFilters(command: Command): Command {
     .option('--since <time>', 'from this time on: 1h, 7d, 2026-03-04')
     .option('--until <time>', 'before this time')
     .option('--min-duration <duration>', 'that ran at least this long')
-    .option('--min-rows <count>', 'that returned at least this many rows');
+    .option('--min-rows <count>', 'that returned at least this many rows')
+    .option('--journal', 'read the journal even where there is a store');
 }
 
 function list(value: string): string[] {

@@ -13,6 +13,7 @@ export {
   type JournalStatistics,
   openJournal,
 } from './journal.ts';
+export { type OtlpExporter, type OtlpOptions, type OtlpState, startOtlp } from './otlp.ts';
 export { type FollowOptions, follow, type JournalEntry, readRecords } from './read.ts';
 export type { AuditRecord, AuditSink, EventRecord, OutputLineage, SettledRecord, StatementRecord } from './record.ts';
 export { type RenderOptions, renderJson, renderRecord } from './render.ts';
@@ -20,6 +21,7 @@ export { type SearchOptions, searchJournal } from './search.ts';
 export type { StoredRecord } from './store/rows.ts';
 export { type FoundRecords, type RecordPage, recordById, searchRecords } from './store/search.ts';
 export { type ShipOptions, Shipper, type Shipping, type ShipState } from './store/ship.ts';
+export { searchStore, tailStore } from './store/stream.ts';
 export {
   type ColumnSummary,
   type Counted,

@@ -4,14 +4,20 @@ import {
   EXPORT_FORMATS,
   exportRecords,
   FilterError,
+  inert,
+  type Merged,
   parseDuration,
   parseTime,
   renderJson,
   renderRecord,
   searchJournal,
+  searchStore,
   tailRecords,
+  tailStore,
   verifyJournal,
 } from '../audit/index.ts';
+import { type Config, needsStore } from '../config/index.ts';
+import { openStore, type Store } from '../store/index.ts';
 import { loadOrFail } from './config.ts';
 import { colours, fail } from './output.ts';
 
@@ -21,6 +27,7 @@ export async function tail(options: {
   readonly lines: string;
   readonly follow: boolean;
   readonly json: boolean;
+  readonly journal?: boolean;
 }): Promise<void> {
   const config = await loadOrFail(options.config);
   if (config === undefined) return;
@@ -31,11 +38,15 @@ export async function tail(options: {
   process.once('SIGINT', () => stop.abort());
   // A reader that went away (`audit tail | head`) is a good end, not an error.
   process.stdout.on('error', () => stop.abort());
-  for await (const record of tailRecords(config.audit.journal, { last, follow: options.follow, signal: stop.signal })) {
-    process.stdout.write(
-      `${options.json ? renderJson(record) : renderRecord(record, { color: colours(process.stdout) })}\n`,
-    );
-  }
+  const how = { last, follow: options.follow, signal: stop.signal };
+  await withStore(config, options, async (store) => {
+    const records = store === undefined ? tailRecords(config.audit.journal, how) : tailStore(store, how);
+    for await (const record of records) {
+      process.stdout.write(
+        `${options.json ? renderJson(record) : renderRecord(record, { color: colours(process.stdout) })}\n`,
+      );
+    }
+  });
 }
 
 export interface FilterOptions {
@@ -53,15 +64,17 @@ export interface FilterOptions {
   readonly until?: string;
   readonly minDuration?: string;
   readonly minRows?: string;
+  /** Reads the journal even where there is a store. */
+  readonly journal?: boolean;
 }
 
 /** Prints the records that match, oldest first. */
 export async function search(
   options: FilterOptions & { readonly config: string; readonly json: boolean },
 ): Promise<void> {
-  await withMatches(options, async (journal, filter) => {
+  await withMatches(options, async (records) => {
     const color = colours(process.stdout);
-    for await (const record of searchJournal(journal, filter)) {
+    for await (const record of records) {
       await print(`${options.json ? renderJson(record) : renderRecord(record, { color })}\n`);
     }
   });
@@ -74,8 +87,8 @@ export async function exportAll(
   const format = EXPORT_FORMATS.find((each) => each === options.format);
   if (format === undefined)
     return fail(`--format: expected ${EXPORT_FORMATS.join(', ')}, got ${JSON.stringify(options.format)}`);
-  await withMatches(options, async (journal, filter) => {
-    for await (const part of exportRecords(searchJournal(journal, filter), format)) await print(part);
+  await withMatches(options, async (records) => {
+    for await (const part of exportRecords(records, format)) await print(part);
   });
 }
 
@@ -85,8 +98,8 @@ export async function verify(options: {
   readonly since?: string;
   readonly json: boolean;
 }): Promise<void> {
-  await withMatches(options, async (journal, { since }) => {
-    const report = await verifyJournal(journal, since === undefined ? {} : { time: since });
+  await withFilter(options, async (config, { since }) => {
+    const report = await verifyJournal(config.audit.journal, since === undefined ? {} : { time: since });
     if (!report.ok) process.exitCode = 1;
     if (options.json) return print(`${JSON.stringify(report)}\n`);
     for (const { worker, segment, line, message } of report.problems) {
@@ -103,14 +116,48 @@ export async function verify(options: {
   });
 }
 
+/** The records that match, from the store where there is one, else from the journal. */
 async function withMatches(
   options: FilterOptions & { readonly config: string },
-  use: (journal: string, filter: AuditFilter) => Promise<void>,
+  use: (records: AsyncIterable<Merged>) => Promise<void>,
+): Promise<void> {
+  await withFilter(options, (config, filter) =>
+    withStore(config, options, (store) =>
+      use(store === undefined ? searchJournal(config.audit.journal, filter) : searchStore(store, filter)),
+    ),
+  );
+}
+
+/** Opens the store of a configuration that has one. Where it cannot be reached, that is said and the journal is read. */
+async function withStore(
+  config: Config,
+  { journal }: { readonly journal?: boolean },
+  use: (store: Store | undefined) => Promise<void>,
+): Promise<void> {
+  if (journal === true || !needsStore(config)) return use(undefined);
+  let store: Store;
+  try {
+    store = await openStore(config, { as: 'visitor' });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    process.stderr.write(`the store cannot be reached (${inert(why ?? '')}): reading the journal\n`);
+    return use(undefined);
+  }
+  try {
+    await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+async function withFilter(
+  options: FilterOptions & { readonly config: string },
+  use: (config: Config, filter: AuditFilter) => Promise<void>,
 ): Promise<void> {
   const config = await loadOrFail(options.config);
   if (config === undefined) return;
   try {
-    await use(config.audit.journal, filterOf(options));
+    await use(config, filterOf(options));
   } catch (cause) {
     if (!(cause instanceof FilterError)) throw cause;
     fail(cause.message);

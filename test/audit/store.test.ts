@@ -17,6 +17,7 @@ import {
   searchJournal,
   searchRecords,
   statementCounts,
+  tailStore,
 } from '../../src/audit/index.ts';
 import { connectStore, type Store } from '../../src/store/index.ts';
 import { execute, postgresServer } from '../support/postgres.ts';
@@ -393,5 +394,48 @@ test('the chart, hits of rules, identities and columns are counted as records ar
     name: 'public.customers.ssn',
     masked: made.filter(({ masked, verdict }) => masked.length > 0 && verdict !== 'deny').length,
   });
+  await into.close();
+});
+
+test('a tail of the store shows the last records, then what comes, long runs before they are over and again then', async () => {
+  const into = await freshStore();
+  const directory = await scratch();
+  const journal = await journalIn(directory);
+  const old = [statement(), statement(), statement()];
+  for (const record of old) await journal.append(record);
+  for (const record of old) await journal.append(settled(record));
+  await journal.flush();
+  const ship = shipper(directory, into);
+  await ship.pass();
+  const listed: string[] = [];
+  for await (const record of tailStore(into, { last: 2, follow: false })) listed.push(record.record);
+  expect(listed).toEqual(old.slice(1).map(({ record }) => record));
+  const stop = new AbortController();
+  const shown: [string, string | undefined][] = [];
+  const following = (async () => {
+    const options = { last: 1, follow: true, signal: stop.signal, pollMs: 20, patienceMs: 300 };
+    for await (const record of tailStore(into, options))
+      shown.push([record.record, record.event === 'statement' ? record.outcome : undefined]);
+  })();
+  const long = statement();
+  const short = statement();
+  await journal.append(long);
+  await journal.append(short);
+  await journal.append(settled(short));
+  await journal.flush();
+  await ship.pass();
+  const expected: [string, string | undefined][] = [
+    [old[2]?.record ?? '', 'completed'],
+    [short.record, 'completed'],
+    [long.record, undefined],
+  ];
+  await expect.poll(() => shown.length, { timeout: 20_000 }).toBe(3);
+  expect(shown).toEqual(expect.arrayContaining(expected));
+  await journal.append(settled(long));
+  await journal.flush();
+  await ship.pass();
+  await expect.poll(() => shown.at(-1), { timeout: 20_000 }).toEqual([long.record, 'completed']);
+  stop.abort();
+  await following;
   await into.close();
 });
