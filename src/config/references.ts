@@ -1,5 +1,6 @@
 // Faults that take more than one place of the file to see: names that nothing has, two that are alike, URLs that do not fit.
 import { matcher } from '../policy/index.ts';
+import { consoleFaults } from './console-references.ts';
 import type { Path } from './document.ts';
 import type { FileContent } from './schema.ts';
 import type { ShapeFault } from './shape.ts';
@@ -9,6 +10,7 @@ import { isLoopback } from './values.ts';
 export function checkReferences(content: FileContent): readonly ShapeFault[] {
   return [
     ...listenFaults(content),
+    ...consoleFaults(content),
     ...issuerFaults(content),
     ...targetFaults(content),
     ...roleFaults(content),

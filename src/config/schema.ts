@@ -110,8 +110,10 @@ export const fileSchema = z.strictObject(
       .describe('Who is told about held statements and requests.'),
     console: z
       .strictObject({
-        issuer: text('an issuer').optional().describe('OIDC issuer for people.'),
-        'client-id': text('a client id').optional().describe('OIDC client of the console.'),
+        issuer: text('an issuer').optional().describe('One of identity.issuers: people log in there (OIDC).'),
+        'client-id': text('a client id')
+          .optional()
+          .describe('Public OIDC client of the console; its redirect URI ends with /login/callback.'),
         viewers: names('group').prefault([]).describe('Groups that may look.'),
         approvers: names('group').prefault([]).describe('Groups that may decide.'),
         admins: names('group').prefault([]).describe('Groups that may do everything.'),

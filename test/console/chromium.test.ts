@@ -5,7 +5,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { freePort } from '../../src/store/embedded.ts';
 import { chromium, openBrowser } from './chromium.ts';
-import { consoleHouse, holdingPolicy, people } from './support.ts';
+import { consoleHouse, holdingPolicy, patient, people } from './support.ts';
 
 describe.runIf(chromium !== undefined)('the page in Chromium', () => {
   let provider: ChildProcess;
@@ -39,7 +39,7 @@ describe.runIf(chromium !== undefined)('the page in Chromium', () => {
   beforeEach(async () => {
     complaints = [];
     context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(30_000);
     page = await context.newPage();
     page.on('pageerror', (error) => complaints.push(String(error)));
     page.on('console', (message) => {
@@ -100,16 +100,16 @@ describe.runIf(chromium !== undefined)('the page in Chromium', () => {
       .poll(async () => {
         await page.reload();
         return row('right').count();
-      })
+      }, patient)
       .toBe(1);
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/records\//);
     const main = page.locator('main');
-    await expect.poll(() => main.textContent()).toContain('public.customers.ssn');
+    await expect.poll(() => main.textContent(), patient).toContain('public.customers.ssn');
     expect(await main.textContent()).toContain('completed');
     await page.goto(`${house().url}/search?verdict=deny&rule=no-drops`);
-    await expect.poll(() => row('drop').count()).toBeGreaterThan(0);
+    await expect.poll(() => row('drop').count(), patient).toBeGreaterThan(0);
     await page.locator('.chips a', { hasText: '×' }).first().click();
     expect(page.url()).toBe(`${house().url}/search?rule=no-drops`);
   });
@@ -117,19 +117,19 @@ describe.runIf(chromium !== undefined)('the page in Chromium', () => {
   test('the live view shows statements as they happen, completes them, pauses and filters', async () => {
     await comeIn();
     await page.goto(`${house().url}/live?identity=crew-live-*`);
-    await expect.poll(() => page.locator('#state').textContent()).toBe('live');
+    await expect.poll(() => page.locator('#state').textContent(), patient).toBe('live');
     const client = await house().agent(['crew-support'], 'crew-live-1');
     const slow = client.query('select pg_sleep(1.2)');
     await row('pg_sleep').waitFor();
     expect(await row('pg_sleep').locator('.running').count()).toBe(1);
     await slow;
     await expect
-      .poll(() => row('pg_sleep').locator('.num').last().textContent())
+      .poll(() => row('pg_sleep').locator('.num').last().textContent(), patient)
       .toMatch(/1.\d\d ms|1\.\d s|1\d{3} ms/);
     await page.keyboard.press('p');
     expect(await page.locator('#pause').textContent()).toBe('Resume');
     await client.query('select 7 as while_paused');
-    await expect.poll(() => page.locator('#state').textContent()).toContain('1 waiting');
+    await expect.poll(() => page.locator('#state').textContent(), patient).toContain('1 waiting');
     expect(await row('while_paused').count()).toBe(0);
     await page.locator('#pause').click();
     await row('while_paused').waitFor();
@@ -194,14 +194,14 @@ describe.runIf(chromium !== undefined)('the page in Chromium', () => {
       .poll(async () => {
         await page.reload();
         return page.locator('tr', { hasText: 'crew-doomed' }).count();
-      })
+      }, patient)
       .toBe(0);
   });
 
   test('hostile statements and names run nothing, in the live view and in their pages', async () => {
     await comeIn();
     await page.goto(`${house().url}/live`);
-    await expect.poll(() => page.locator('#state').textContent()).toBe('live');
+    await expect.poll(() => page.locator('#state').textContent(), patient).toBe('live');
     const attack = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
     await house().run(
       [`select '${attack.replaceAll("'", "''")}' as "\u202e<b>"`],
@@ -218,7 +218,7 @@ describe.runIf(chromium !== undefined)('the page in Chromium', () => {
       .poll(async () => {
         await page.reload();
         return page.locator('.escape').count();
-      })
+      }, patient)
       .toBeGreaterThan(0);
     expect(await page.title()).toBe('Statement · Sallyport');
     // A record that is being copied to the store is not there for a moment.

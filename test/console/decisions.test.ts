@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { csrfOf, type Visitor } from './browser.ts';
-import { consoleHouse, holdingPolicy } from './support.ts';
+import { consoleHouse, holdingPolicy, patient } from './support.ts';
 
 const house = consoleHouse({ policy: holdingPolicy });
 
@@ -25,7 +25,7 @@ async function held(statement: string, sub = 'crew-agent-1') {
       const { items } = (await (await house().ask('/api/holds')).json()) as { items: Hold[] };
       hold = items.find(({ text }) => text.startsWith(statement));
       return hold?.id;
-    })
+    }, patient)
     .toBeDefined();
   return { hold: hold as Hold, outcome, end: () => client.end() };
 }
@@ -192,10 +192,12 @@ describe('an identity', () => {
     });
     expect(lifted.text).toContain('The revocation was lifted');
     await expect
-      .poll(() =>
-        house()
-          .agent(['crew-support'], 'crew-lost')
-          .then((back) => back.end().then(() => 'in'), String),
+      .poll(
+        () =>
+          house()
+            .agent(['crew-support'], 'crew-lost')
+            .then((back) => back.end().then(() => 'in'), String),
+        patient,
       )
       .toBe('in');
   });
@@ -218,7 +220,7 @@ test('the list of approvals says when it has changed', async () => {
   const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
   const { hold, outcome, end } = await held('delete from orders where 3 = 3');
   let text = '';
-  for (const until = Date.now() + 5000; Date.now() < until && !text.includes('event: changed'); ) {
+  for (const until = Date.now() + 30_000; Date.now() < until && !text.includes('event: changed'); ) {
     text += Buffer.from((await reader.read()).value ?? []).toString('utf8');
   }
   await reader.cancel();

@@ -77,7 +77,7 @@ describe('hostile statements and names are inert', () => {
     const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
     await house().run(statements, ['crew-support'], identity);
     let text = '';
-    for (const until = Date.now() + 10_000; Date.now() < until && text.split('event: record').length < 7; ) {
+    for (const until = Date.now() + 30_000; Date.now() < until && text.split('event: record').length < 7; ) {
       text += Buffer.from((await reader.read()).value ?? []).toString('utf8');
     }
     await reader.cancel();

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { csrfOf } from './browser.ts';
-import { consoleHouse } from './support.ts';
+import { consoleHouse, patient } from './support.ts';
 
 const house = consoleHouse();
 
@@ -125,7 +125,7 @@ describe('sessions', () => {
     expect(await ended).toContain('the session ends since its end was asked for');
     const revocation = async () =>
       ((await (await house().ask('/api/records?kind=revocation')).json()) as { items: object[] }).items[0];
-    await expect.poll(revocation).toMatchObject({
+    await expect.poll(revocation, patient).toMatchObject({
       message: `session ${id} revoked by operator:operator`,
       details: { reason: 'it loops' },
     });
@@ -160,7 +160,7 @@ describe('the live stream', () => {
     const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
     await house().run(['select pg_sleep(0.7)'], ['crew-support'], 'crew-live');
     let text = '';
-    for (const until = Date.now() + 5000; Date.now() < until && !text.includes('ms</td>'); ) {
+    for (const until = Date.now() + 30_000; Date.now() < until && !text.includes('ms</td>'); ) {
       const { value } = await reader.read();
       text += Buffer.from(value ?? []).toString('utf8');
     }

@@ -15,6 +15,9 @@ import { shopPolicy, shopSchema } from '../e2e/support.ts';
 import { execute } from '../support/postgres.ts';
 import { Visitor } from './browser.ts';
 
+/** For `expect.poll`: machines may be shared, and nothing here is timed. */
+export const patient = { timeout: 30_000, interval: 100 };
+
 export interface ConsoleHouse {
   readonly server: EmbeddedServer;
   readonly gateway: RunningGateway;
