@@ -2,7 +2,7 @@
 import { Hono } from 'hono';
 import type { Address, Config } from '../config/index.ts';
 import { createLink, type Live, startConsole, storeSource, withRecent } from '../console/index.ts';
-import { type TokenEndpointParts, tokenEndpoint } from '../identity/index.ts';
+import { type Identity, type TokenEndpointParts, tokenEndpoint } from '../identity/index.ts';
 import type { Premises } from './admission.ts';
 import { decisionSource, sessionSource } from './decisions.ts';
 import type { Setup } from './setup.ts';
@@ -25,7 +25,11 @@ export async function openConsole(
   const { journal, log, store, approvals } = premises;
   const { listen } = setup().config;
   if (listen.console === undefined || store === undefined || approvals === undefined) return undefined;
-  const oauth = new Hono().route('/oauth2', tokenEndpoint({ current: setup, store, audit: journal, addresses, log }));
+  const revoked = (identity: Identity) => approvals.revocations.isRevoked(identity) !== undefined;
+  const oauth = new Hono().route(
+    '/oauth2',
+    tokenEndpoint({ current: setup, store, audit: journal, addresses, log, revoked }),
+  );
   const recording = () => journal.state.kind === 'ok';
   const server = await startConsole(listen.console, {
     config: () => setup().config,

@@ -13,11 +13,17 @@ import type { Store } from '../store/index.ts';
 import type { Log } from './log.ts';
 import { loginRefusal } from './refusals.ts';
 
+/** What the store said of the client's credential when it was challenged, and when. */
+const challenged = new WeakMap<ClientHello, { readonly credential: StoredCredential; readonly at: number }>();
+/** A client that takes longer for its answer has its credential looked up again: it may have been revoked meanwhile. */
+const goodForMs = 1000;
+
 /** Whoever gives the name of an issued credential is asked to prove its password; everyone else brings a token. */
 export async function credentialChallenge(store: Store, log: Log, hello: ClientHello): Promise<Challenge> {
   try {
     const credential = await findCredential(store, hello.user);
     if (credential === undefined) return { kind: 'token' };
+    challenged.set(hello, { credential, at: Date.now() });
     return hello.dialect === 'postgres'
       ? { kind: 'scram-sha-256', verifier: credential.scram }
       : { kind: 'mysql-native', doubleSha1: credential.doubleSha1, doubleSha256: credential.doubleSha256 };
@@ -40,9 +46,11 @@ export type CredentialLogin =
   | { readonly kind: 'good'; readonly credential: StoredCredential }
   | { readonly kind: 'refused'; readonly identity: Identity | undefined; readonly refusal: Refusal };
 
-/** Looks again, since the credential may have ended while the password was asked for. Rejects when the store cannot be asked. */
+/** Whether the credential of a proven password lets its client in now. Rejects when the store cannot be asked. */
 export async function credentialLogin(store: Store | undefined, hello: ClientHello): Promise<CredentialLogin> {
-  const credential = store === undefined ? undefined : await findCredential(store, hello.user);
+  const known = challenged.get(hello);
+  const fresh = known !== undefined && Date.now() - known.at < goodForMs ? known.credential : undefined;
+  const credential = fresh ?? (store === undefined ? undefined : await findCredential(store, hello.user));
   if (credential === undefined) return refusedAs(undefined, 'credential', 'the credential is not known any more');
   const { identity, target } = credential;
   if (credential.revoked) return refusedAs(identity, 'revoked', 'the credential has been revoked');

@@ -99,6 +99,29 @@ test("the gateway's own HTTP port has the endpoint", async () => {
   expect(refused.status).toBe(400);
 });
 
+test('a revoked credential ends its session and logs in no more; a revoked identity gets none', async () => {
+  const url = `${at().gateway.console?.url}/oauth2/token`;
+  const ask = async (subject: string) =>
+    fetch(url, {
+      method: 'POST',
+      body: new URLSearchParams(await form({ subject_token: await at().token(['crew-support'], subject) })),
+    });
+  const body = (await (await ask('agent-r')).json()) as { url: string; user: string };
+  const client = new pg.Client({ connectionString: body.url });
+  const ended = new Promise<Error>((resolve) => client.on('error', resolve));
+  await client.connect();
+  const revocations = at().gateway.approvals?.revocations;
+  const operator = { kind: 'operator', name: 'test' } as const;
+  await revocations?.add({ kind: 'credential', user: body.user }, operator);
+  expect((await ended).message).toContain('revoked');
+  await expect(new pg.Client({ connectionString: body.url }).connect()).rejects.toThrow('has been revoked');
+  const { issuer } = config.identity.issuers[0] ?? { issuer: '' };
+  await revocations?.add({ kind: 'identity', issuer, subject: 'agent-r' }, operator);
+  const refused = await ask('agent-r');
+  expect(refused.status).toBe(400);
+  expect(await refused.json()).toMatchObject({ error_description: expect.stringMatching(/^revoked: /) });
+});
+
 test.each(['shop', 'urn:sallyport:shop', 'https://db.example.com/targets/shop', 'postgres://127.0.0.1:6432/shop'])(
   'the target may be the resource %s',
   async (resource) => {

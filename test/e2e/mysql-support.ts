@@ -74,7 +74,9 @@ masks:
 `;
 
 /** Starts it all before the file's tests and ends it after them. */
-export function mysqlHouse(options: { policy?: string; extra?: string; target?: string } = {}): () => MysqlHouse {
+export function mysqlHouse(
+  options: { policy?: string; extra?: string; target?: string; listen?: string } = {},
+): () => MysqlHouse {
   const server = mariadbDatabase(...crmSchema);
   let open: MysqlHouse | undefined;
   let folder: string | undefined;
@@ -87,6 +89,7 @@ export function mysqlHouse(options: { policy?: string; extra?: string; target?: 
       file,
       `listen:
   mysql: 127.0.0.1:0
+${options.listen ?? ''}
 identity:
   issuers:
     - local: true
