@@ -3,10 +3,11 @@ import type { Verb } from '../reading.ts';
 import type { Analysis } from './analysis.ts';
 import type { Column, Relation } from './catalog.ts';
 import { condition } from './conditions.ts';
+import { withQueries } from './ctes.ts';
 import { evaluate } from './expressions.ts';
 import { columnName } from './finish.ts';
 import { fromItem, fromItems, item, lookup, relationFields } from './from.ts';
-import { noRows, type QueryResult, selectStatement, targets, withQueries } from './queries.ts';
+import { noRows, type QueryResult, selectStatement, targets } from './queries.ts';
 import { restricts } from './restricts.ts';
 import { applyRules, applyTriggers } from './rules.ts';
 import { fieldNamed, type Item, Scope } from './scope.ts';
@@ -22,6 +23,7 @@ import {
   type ResTarget,
   type ReturningClause,
   type UpdateStmt,
+  type WithClause,
 } from './tree.ts';
 import { addSources, chosen, type Field, fieldOf, type How, rootless, type Value } from './value.ts';
 
@@ -213,51 +215,71 @@ function bounded(analysis: Analysis, verb: Verb, target: Target, where: Node | u
   if (!verdict.restricts) analysis.unbounded.push({ verb, table, why: `WHERE does not restrict: ${verdict.why}` });
 }
 
-function update(analysis: Analysis, body: UpdateStmt, parent: Scope | undefined): QueryResult {
-  analysis.verbs.add('update');
-  const scope = new Scope(parent);
-  withQueries(analysis, body.withClause, scope);
+/** What UPDATE, DELETE and MERGE begin with: WITH queries, the target, and a scope for what stands beside it. */
+interface Begun {
+  readonly target: Target;
+  readonly scope: Scope;
+  readonly rows: Map<Column, How>;
+}
+
+function begin(
+  analysis: Analysis,
+  verb: Verb,
+  body: { readonly withClause?: WithClause; readonly relation?: RangeVar },
+  parent: Scope | undefined,
+): Begun {
+  analysis.verbs.add(verb);
+  const outer = new Scope(parent);
+  withQueries(analysis, body.withClause, outer);
   const target = targetOf(analysis, body.relation);
-  const rows = new Map<Column, How>();
-  const inner = new Scope(scope);
-  inner.items = [target.item];
-  fromItems(analysis, body.fromClause, inner, rows);
-  const assigned = assignments(analysis, body.targetList, target, inner);
-  for (const [column, how] of condition(analysis, body.whereClause, inner).sources)
-    rows.set(column, how === 0 ? 0 : how);
-  bounded(analysis, 'update', target, body.whereClause, inner);
-  applyRules(analysis, target.relation, 'update', assigned);
+  const scope = new Scope(outer);
+  scope.items = [target.item];
+  return { target, scope, rows: new Map() };
+}
+
+/** Conditions decide which rows are written, and so which come back. */
+function decides(analysis: Analysis, { scope, rows }: Begun, where: Node | undefined): void {
+  for (const column of condition(analysis, where, scope).sources.keys()) rows.set(column, 0);
+}
+
+/** What they end with: rules and triggers of the target, and RETURNING. */
+function finish(
+  analysis: Analysis,
+  { target, scope, rows }: Begun,
+  events: readonly Verb[],
+  assigned: ReadonlyMap<string, Value>,
+  clause: ReturningClause | undefined,
+): QueryResult {
+  for (const event of events) applyRules(analysis, target.relation, event, assigned);
   applyTriggers(analysis, target.relation);
-  return returning(analysis, body.returningClause, inner, rows, target, assigned);
+  return returning(analysis, clause, scope, rows, target, assigned);
+}
+
+function update(analysis: Analysis, body: UpdateStmt, parent: Scope | undefined): QueryResult {
+  const begun = begin(analysis, 'update', body, parent);
+  fromItems(analysis, body.fromClause, begun.scope, begun.rows);
+  const assigned = assignments(analysis, body.targetList, begun.target, begun.scope);
+  decides(analysis, begun, body.whereClause);
+  bounded(analysis, 'update', begun.target, body.whereClause, begun.scope);
+  return finish(analysis, begun, ['update'], assigned, body.returningClause);
 }
 
 function remove(analysis: Analysis, body: DeleteStmt, parent: Scope | undefined): QueryResult {
-  analysis.verbs.add('delete');
-  const scope = new Scope(parent);
-  withQueries(analysis, body.withClause, scope);
-  const target = targetOf(analysis, body.relation);
-  const rows = new Map<Column, How>();
-  const inner = new Scope(scope);
-  inner.items = [target.item];
-  fromItems(analysis, body.usingClause, inner, rows);
-  for (const column of condition(analysis, body.whereClause, inner).sources.keys()) rows.set(column, 0);
-  bounded(analysis, 'delete', target, body.whereClause, inner);
-  applyRules(analysis, target.relation, 'delete', new Map());
-  applyTriggers(analysis, target.relation);
-  return returning(analysis, body.returningClause, inner, rows, target, new Map());
+  const begun = begin(analysis, 'delete', body, parent);
+  fromItems(analysis, body.usingClause, begun.scope, begun.rows);
+  decides(analysis, begun, body.whereClause);
+  bounded(analysis, 'delete', begun.target, body.whereClause, begun.scope);
+  return finish(analysis, begun, ['delete'], new Map(), body.returningClause);
 }
 
 function merge(analysis: Analysis, body: MergeStmt, parent: Scope | undefined): QueryResult {
-  analysis.verbs.add('merge');
-  const scope = new Scope(parent);
-  withQueries(analysis, body.withClause, scope);
-  const target = targetOf(analysis, body.relation);
-  const rows = new Map<Column, How>();
-  const inner = new Scope(scope);
+  const begun = begin(analysis, 'merge', body, parent);
+  const { target, scope: inner, rows } = begun;
+  inner.items = [];
   const source = body.sourceRelation === undefined ? [] : fromItem(analysis, body.sourceRelation, inner, rows);
   // RETURNING * shows the source first (parse_merge.c).
   inner.items = [...source, target.item];
-  for (const column of condition(analysis, body.joinCondition, inner).sources.keys()) rows.set(column, 0);
+  decides(analysis, begun, body.joinCondition);
   const joined =
     body.joinCondition === undefined
       ? { restricts: false, why: 'no condition' }
@@ -266,7 +288,7 @@ function merge(analysis: Analysis, body: MergeStmt, parent: Scope | undefined): 
   for (const node of body.mergeWhenClauses ?? []) {
     const when = as(node, 'MergeWhenClause');
     if (when === undefined) continue;
-    for (const column of condition(analysis, when.condition, inner).sources.keys()) rows.set(column, 0);
+    decides(analysis, begun, when.condition);
     const verb = when.commandType === 'CMD_DELETE' ? 'delete' : when.commandType === 'CMD_UPDATE' ? 'update' : 'insert';
     if (when.commandType === 'CMD_NOTHING') continue;
     analysis.verbs.add(verb);
@@ -295,10 +317,8 @@ function merge(analysis: Analysis, body: MergeStmt, parent: Scope | undefined): 
       }
     }
   }
-  for (const event of ['insert', 'update', 'delete'] as const)
-    if (analysis.verbs.has(event)) applyRules(analysis, target.relation, event, assigned);
-  applyTriggers(analysis, target.relation);
-  return returning(analysis, body.returningClause, inner, rows, target, assigned);
+  const events = (['insert', 'update', 'delete'] as const).filter((event) => analysis.verbs.has(event));
+  return finish(analysis, begun, events, assigned, body.returningClause);
 }
 
 function returning(
