@@ -1,0 +1,319 @@
+SELECT @@session.auto_increment_increment AS auto_increment_increment, @@character_set_client AS character_set_client, @@character_set_connection AS character_set_connection, @@character_set_results AS character_set_results, @@character_set_server AS character_set_server, @@collation_server AS collation_server, @@collation_connection AS collation_connection, @@init_connect AS init_connect, @@interactive_timeout AS interactive_timeout, @@license AS license, @@lower_case_table_names AS lower_case_table_names, @@max_allowed_packet AS max_allowed_packet, @@net_write_timeout AS net_write_timeout, @@performance_schema AS performance_schema, @@sql_mode AS sql_mode, @@system_time_zone AS system_time_zone, @@time_zone AS time_zone, @@tx_isolation AS transaction_isolation, @@wait_timeout AS wait_timeout
+/* mysql-connector-j-8.0.33 (Revision: 7d6b0800528b6b25c68b52dc10d6c1c8429c100c) */SELECT  @@session.auto_increment_increment AS auto_increment_increment
+SET character_set_results = NULL
+SET autocommit=1
+SET sql_mode='STRICT_TRANS_TABLES'
+SHOW WARNINGS
+SELECT CONVERT('test collated returns' USING utf8mb4) COLLATE utf8mb4_bin AS anon_1
+SELECT CAST('test plain returns' AS CHAR(60)) AS anon_1
+SHOW VARIABLES LIKE 'sql_mode'
+SHOW VARIABLES LIKE 'lower_case_table_names'
+SELECT DATABASE()
+select @@version
+DESCRIBE `crm`.`customers`
+SHOW CREATE TABLE `customers`
+SHOW FULL TABLES FROM `crm`
+SHOW FULL COLUMNS FROM `customers` FROM `crm`
+SET NAMES utf8mb4
+SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED
+SET SESSION TRANSACTION READ ONLY
+SET SESSION sql_mode='TRADITIONAL'
+SET SQL_AUTO_IS_NULL = 0
+SELECT VERSION(), @@sql_mode, @@default_storage_engine, @@sql_auto_is_null, @@lower_case_table_names, CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL
+SELECT `auth_user`.`id`, `auth_user`.`password` FROM `customers` `auth_user` WHERE `auth_user`.`name` = 'x' LIMIT 21
+SELECT (1) AS `a` FROM `customers` WHERE `customers`.`id` = 1 LIMIT 1
+SELECT COUNT(*) AS `__count` FROM `orders` INNER JOIN `customers` ON (`orders`.`customer_id` = `customers`.`id`) WHERE (`customers`.`name` LIKE BINARY '%x%' AND NOT (`orders`.`status` = 'x' AND `orders`.`status` IS NOT NULL))
+SELECT DISTINCT CAST(DATE_FORMAT(`orders`.`created_at`, '%Y-01-01') AS DATE) AS `datefield` FROM `orders` WHERE `orders`.`created_at` IS NOT NULL ORDER BY `datefield` ASC
+INSERT INTO `orders` (`customer_id`, `total`) VALUES (1, '2.00'), (2, '3.00') RETURNING `orders`.`id`
+SAVEPOINT `s140_x1`
+RELEASE SAVEPOINT `s140_x1`
+ROLLBACK TO SAVEPOINT `s140_x1`
+SET foreign_key_checks=0
+ALTER TABLE `orders` ADD COLUMN `x` varchar(10) DEFAULT '' NOT NULL, ALGORITHM=INPLACE, LOCK=NONE
+ALTER TABLE `orders` ALTER COLUMN `x` DROP DEFAULT
+ALTER TABLE `orders` ADD CONSTRAINT `fk` FOREIGN KEY (`customer_id`) REFERENCES `customers` (`id`) ON DELETE CASCADE ON UPDATE SET NULL
+ALTER TABLE `orders` DROP FOREIGN KEY `fk`, DROP INDEX `ix`
+ALTER TABLE `orders` ADD UNIQUE `u` (`customer_id`, `status`)
+ALTER TABLE `orders` ADD FULLTEXT INDEX ft (note)
+ALTER TABLE `orders` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
+ALTER TABLE orders COMMENT = 'x', AUTO_INCREMENT = 100, ROW_FORMAT=DYNAMIC
+ALTER TABLE orders RENAME INDEX a TO b
+ALTER TABLE orders MODIFY COLUMN status ENUM('a','b') NOT NULL DEFAULT 'a' COMMENT 'x' FIRST
+ALTER TABLE orders ADD COLUMN IF NOT EXISTS y INT
+ALTER TABLE orders ADD PARTITION (PARTITION p3 VALUES LESS THAN (2000))
+ALTER TABLE orders DROP PARTITION p0
+ALTER TABLE orders ENGINE=InnoDB
+ALTER TABLE orders DISABLE KEYS
+ALTER DATABASE crm CHARACTER SET utf8mb4
+CREATE TABLE `django_migrations` (`id` bigint AUTO_INCREMENT NOT NULL PRIMARY KEY, `app` varchar(255) NOT NULL, `applied` datetime(6) NOT NULL)
+CREATE TABLE x (id int unsigned zerofill, d double(10,2), f float, dec1 decimal(20,6), b bit(8), t time(3), ts timestamp(6) NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), y year, e enum('a','b') charset utf8mb4 collate utf8mb4_bin, s set('x','y'), j json, bl longblob, tx mediumtext, vb varbinary(16), c char(3), g geometry, PRIMARY KEY (id), UNIQUE KEY u (c), KEY k (d, f DESC) USING BTREE, FULLTEXT KEY ft (tx), CONSTRAINT ck CHECK (d > 0)) ENGINE=InnoDB AUTO_INCREMENT=5 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci COMMENT='x'
+CREATE TABLE IF NOT EXISTS y LIKE customers
+CREATE TABLE z (a int) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE)
+CREATE TABLE z (a int, b int AS (a + 1) PERSISTENT, c int INVISIBLE, d uuid default uuid(), e inet6)
+CREATE TABLE z (a int) WITH SYSTEM VERSIONING
+CREATE OR REPLACE TABLE z (a int)
+CREATE TABLE z (id int) SELECT 1 AS id
+CREATE DATABASE IF NOT EXISTS foo DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci
+CREATE SCHEMA foo
+DROP DATABASE IF EXISTS foo
+DROP SCHEMA foo
+CREATE UNIQUE INDEX ix ON orders (customer_id, status(10))
+CREATE INDEX IF NOT EXISTS ix ON orders (status) USING BTREE COMMENT 'x'
+DROP INDEX IF EXISTS ix ON orders
+DROP INDEX `ix` ON orders
+CREATE ALGORITHM=UNDEFINED DEFINER=`root`@`localhost` SQL SECURITY DEFINER VIEW `v` AS select `id` from `orders` WITH CASCADED CHECK OPTION
+CREATE OR REPLACE VIEW v (a, b) AS SELECT 1, 2
+DROP VIEW IF EXISTS v, w
+CREATE DEFINER=CURRENT_USER PROCEDURE p(IN a INT, OUT b INT) BEGIN DECLARE x INT DEFAULT 0; DECLARE CONTINUE HANDLER FOR NOT FOUND SET x = 1; SELECT COUNT(*) INTO b FROM orders WHERE id = a; IF x = 1 THEN SET b = 0; ELSEIF x = 2 THEN LEAVE_IT: BEGIN END; END IF; WHILE x < 5 DO SET x = x + 1; END WHILE; END
+CREATE FUNCTION f(a INT) RETURNS INT DETERMINISTIC READS SQL DATA RETURN a + 1
+CREATE PROCEDURE p() SELECT 1
+CREATE PROCEDURE IF NOT EXISTS p() SELECT 1
+CREATE TRIGGER tr BEFORE UPDATE ON orders FOR EACH ROW SET NEW.note = OLD.note
+CREATE EVENT ev ON SCHEDULE EVERY 1 DAY STARTS '2024-01-01' DO DELETE FROM orders WHERE id = 1
+DROP PROCEDURE IF EXISTS p
+DROP FUNCTION f
+DROP TRIGGER IF EXISTS tr
+DROP EVENT ev
+ALTER EVENT ev DISABLE
+RENAME TABLE a TO b, c TO d
+TRUNCATE TABLE orders
+TRUNCATE orders
+CALL p(1, @x)
+CALL p
+CALL crm.purge()
+LOCK TABLES `orders` READ /*!32311 LOCAL */
+LOCK TABLES orders WRITE, customers AS c READ
+UNLOCK TABLES
+/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;
+/*!40101 SET @saved_cs_client     = @@character_set_client */;
+/*!50503 SET NAMES utf8mb4 */;
+/*!40103 SET @OLD_TIME_ZONE=@@TIME_ZONE */;
+/*!40014 SET @OLD_UNIQUE_CHECKS=@@UNIQUE_CHECKS, UNIQUE_CHECKS=0 */;
+/*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;
+/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;
+/*!40111 SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0 */;
+/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;
+/*!40014 SET FOREIGN_KEY_CHECKS=@OLD_FOREIGN_KEY_CHECKS */;
+/*!40000 ALTER TABLE `orders` DISABLE KEYS */;
+SET SQL_QUOTE_SHOW_CREATE=1
+SET SESSION character_set_results = 'binary'
+/*!40100 SET @@SQL_MODE='' */
+SHOW TRIGGERS LIKE 'orders'
+SHOW TABLE STATUS LIKE 'orders'
+show fields from `orders`
+SELECT /*!40001 SQL_NO_CACHE */ `id`, `note` FROM `orders`
+FLUSH /*!40101 LOCAL */ TABLES
+FLUSH TABLES WITH READ LOCK
+START TRANSACTION /*!40100 WITH CONSISTENT SNAPSHOT */
+START TRANSACTION READ ONLY
+SHOW MASTER STATUS
+SHOW SLAVE STATUS
+SHOW ALL SLAVES STATUS
+SHOW REPLICA STATUS
+SHOW BINARY LOGS
+SHOW FUNCTION STATUS WHERE Db = 'crm'
+SHOW PROCEDURE STATUS WHERE Db = 'crm'
+SHOW EVENTS
+SHOW CREATE PROCEDURE `purge`
+SHOW CREATE FUNCTION mask_ssn
+SHOW CREATE TRIGGER log_orders
+SHOW CREATE DATABASE `crm`
+SHOW CREATE DATABASE IF NOT EXISTS `crm`
+SHOW INDEX FROM orders FROM crm
+SHOW KEYS FROM orders
+SHOW INDEXES IN orders WHERE Key_name = 'PRIMARY'
+SHOW OPEN TABLES
+SHOW STORAGE ENGINES
+SHOW GLOBAL STATUS LIKE 'Uptime'
+SHOW SESSION STATUS
+SHOW GLOBAL VARIABLES
+SHOW COLLATION WHERE Charset = 'utf8mb4'
+SHOW CHARSET
+SHOW PRIVILEGES
+SHOW PLUGINS
+SHOW GRANTS FOR CURRENT_USER()
+SHOW GRANTS FOR 'a'@'b'
+SHOW COUNT(*) ERRORS
+SHOW PROFILES
+SHOW PROFILE FOR QUERY 1
+SHOW LOCALES
+SHOW AUTHORS
+SHOW TABLES FROM information_schema LIKE 'T%'
+SHOW DATABASES WHERE `Database` NOT IN ('mysql', 'sys')
+SHOW SCHEMAS
+EXPLAIN EXTENDED SELECT * FROM orders
+EXPLAIN PARTITIONS SELECT 1
+EXPLAIN UPDATE orders SET note = 1 WHERE id = 1
+EXPLAIN FORMAT=JSON DELETE FROM orders WHERE id = 2
+ANALYZE FORMAT=JSON SELECT * FROM orders
+DESC orders
+EXPLAIN orders
+SELECT GET_LOCK('x', 10), RELEASE_LOCK('x'), IS_FREE_LOCK('x'), IS_USED_LOCK('x')
+DO RELEASE_LOCK('x')
+SELECT SLEEP(0)
+KILL QUERY 5
+KILL CONNECTION 5
+KILL HARD QUERY ID 7
+XA START 'x'
+XA END 'x'
+XA PREPARE 'x'
+XA COMMIT 'x' ONE PHASE
+XA RECOVER
+SET @a = 1, @b := 2
+SET PASSWORD = PASSWORD('x')
+SET PASSWORD FOR 'a'@'b' = PASSWORD('y')
+SET GLOBAL max_connections = 100
+SET @@global.max_connections = 100
+SET LOCAL sql_select_limit = DEFAULT
+SET max_execution_time = 1000
+SET STATEMENT max_statement_time=10 FOR SELECT 1
+SET DEFAULT ROLE r FOR u
+SET CHARACTER SET utf8mb4
+CREATE USER 'a'@'%' IDENTIFIED BY 'x'
+CREATE USER IF NOT EXISTS a IDENTIFIED VIA ed25519 USING PASSWORD('x')
+CREATE USER a@localhost IDENTIFIED WITH caching_sha2_password BY 'x' REQUIRE SSL WITH MAX_USER_CONNECTIONS 5
+ALTER USER a IDENTIFIED BY 'y'
+DROP USER IF EXISTS a, b
+RENAME USER a TO b
+GRANT ALL PRIVILEGES ON crm.* TO 'a'@'%' WITH GRANT OPTION
+GRANT SELECT (id, name), INSERT ON crm.customers TO a
+GRANT EXECUTE ON PROCEDURE crm.purge TO a
+GRANT r TO a
+GRANT USAGE ON *.* TO a IDENTIFIED BY 'x'
+REVOKE ALL PRIVILEGES, GRANT OPTION FROM a
+REVOKE SELECT ON crm.* FROM a
+CREATE ROLE r WITH ADMIN CURRENT_USER
+DROP ROLE r
+FLUSH PRIVILEGES
+FLUSH LOGS
+FLUSH STATUS
+RESET QUERY CACHE
+OPTIMIZE TABLE orders
+ANALYZE TABLE orders PERSISTENT FOR ALL
+CHECK TABLE orders EXTENDED
+REPAIR TABLE orders QUICK
+CHECKSUM TABLE orders
+ANALYZE TABLE orders UPDATE HISTOGRAM ON total WITH 10 BUCKETS
+CACHE INDEX orders IN x
+LOAD DATA LOCAL INFILE 'x.csv' INTO TABLE orders FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '"' LINES TERMINATED BY '\n' IGNORE 1 LINES (customer_id, @t) SET total = @t
+LOAD DATA INFILE 'x' REPLACE INTO TABLE orders CHARACTER SET utf8mb4
+LOAD XML INFILE 'x' INTO TABLE orders ROWS IDENTIFIED BY '<row>'
+SELECT * INTO OUTFILE '/tmp/x' FIELDS TERMINATED BY ',' FROM orders
+SELECT id, total INTO @a, @b FROM orders LIMIT 1
+HANDLER orders OPEN AS h
+HANDLER h READ `PRIMARY` = (1)
+HANDLER h READ NEXT LIMIT 5
+HANDLER h CLOSE
+INSTALL PLUGIN x SONAME 'x.so'
+INSTALL SONAME 'x'
+UNINSTALL PLUGIN x
+PURGE BINARY LOGS TO 'x'
+CHANGE MASTER TO MASTER_HOST='x'
+STOP SLAVE
+START REPLICA
+SHUTDOWN
+BACKUP STAGE START
+HELP 'select'
+USE crm
+USE `crm`
+SELECT * FROM orders PARTITION (p0, p1)
+SELECT * FROM orders USE INDEX (PRIMARY) IGNORE INDEX FOR JOIN (ix) WHERE id = 1
+SELECT * FROM customers c NATURAL LEFT JOIN orders o
+SELECT * FROM customers c STRAIGHT_JOIN orders o ON o.customer_id = c.id
+SELECT * FROM (customers c, orders o) WHERE c.id = o.customer_id
+SELECT * FROM customers c LEFT JOIN (orders o JOIN vault v ON v.id = o.id) ON o.customer_id = c.id
+SELECT * FROM { OJ customers c LEFT OUTER JOIN orders o ON o.customer_id = c.id }
+SELECT {d '2024-01-01'}, {ts '2024-01-01 00:00:00'}
+SELECT * FROM customers c, LATERAL (SELECT * FROM orders o WHERE o.customer_id = c.id LIMIT 1) x
+SELECT a.id, b.id FROM customers a CROSS JOIN orders b
+SELECT ALL id FROM orders
+SELECT DISTINCTROW id FROM orders
+SELECT SQL_SMALL_RESULT SQL_BUFFER_RESULT HIGH_PRIORITY id FROM orders
+SELECT id FROM orders GROUP BY id WITH ROLLUP
+SELECT id FROM orders ORDER BY id IS NULL, id ASC
+SELECT id FROM orders ORDER BY FIELD(status, 'a', 'b'), id
+SELECT id FROM orders LIMIT 5, 10
+SELECT id FROM orders LIMIT ?, ?
+SELECT id FROM orders FOR UPDATE SKIP LOCKED
+SELECT id FROM orders FOR UPDATE NOWAIT
+SELECT id FROM orders FOR UPDATE WAIT 5
+SELECT id FROM orders FOR SHARE
+SELECT id FROM orders LOCK IN SHARE MODE SKIP LOCKED
+SELECT id <=> 1, id <> 2, id != 3, id DIV 2, id MOD 2, id XOR 1, id && 1, id || 2, !id, ~id, -id, id << 1, id >> 1, id & 1, id | 1, id ^ 1 FROM orders
+SELECT 'a' LIKE 'b' ESCAPE '|', 'a' NOT LIKE 'b', 'a' RLIKE 'b', 'a' NOT REGEXP 'b', 1 NOT IN (1,2), 1 NOT BETWEEN 1 AND 2, 1 IS NOT TRUE, 1 IS UNKNOWN, BINARY 'a' = 'A'
+SELECT id FROM customers WHERE (id, name) = (1, 'a') AND ROW(1,2) = ROW(1,2)
+SELECT id FROM customers WHERE id = ANY (SELECT customer_id FROM orders) AND id <> ALL (SELECT 1) AND id >= SOME (SELECT 1)
+SELECT id FROM customers WHERE id NOT IN (SELECT customer_id FROM orders WHERE total > 5) AND NOT EXISTS (SELECT * FROM orders)
+SELECT profile->'$.a', profile->>'$.b' FROM customers
+SELECT JSON_VALUE(profile, '$.a'), JSON_CONTAINS(profile, '1', '$.a'), JSON_SET(profile, '$.a', 1) FROM customers
+SELECT MATCH (note) AGAINST ('x' IN BOOLEAN MODE) FROM orders
+SELECT TRIM(LEADING 'x' FROM note), TRIM(note), SUBSTRING(note FROM 2 FOR 3), SUBSTR(note, 1), POSITION('a' IN note), CHAR(65, 66 USING utf8mb4), EXTRACT(YEAR_MONTH FROM created_at), GET_FORMAT(DATE, 'ISO'), WEIGHT_STRING(note AS CHAR(4)), ADDDATE(created_at, 5), TIMESTAMPADD(MINUTE, 5, created_at), TIMESTAMPDIFF(SECOND, created_at, NOW(6)), DATE_SUB(created_at, INTERVAL '1:1' MINUTE_SECOND), INTERVAL(5, 1, 10), CURRENT_TIMESTAMP, CURRENT_TIMESTAMP(), CURDATE(), UTC_TIMESTAMP(3), LOCALTIME, SYSDATE(6), WEEK(created_at, 1) FROM orders
+SELECT COUNT(DISTINCT id, total), AVG(DISTINCT total), BIT_AND(id), STD(total), VARIANCE(total), VAR_SAMP(total), STDDEV_SAMP(total), GROUP_CONCAT(DISTINCT status ORDER BY status DESC SEPARATOR '|') FROM orders
+SELECT SUM(total) OVER (PARTITION BY status ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), FIRST_VALUE(total) OVER w, NTH_VALUE(total, 2) OVER w, PERCENT_RANK() OVER w, CUME_DIST() OVER w FROM orders WINDOW w AS (PARTITION BY status ORDER BY id)
+SELECT MEDIAN(total) OVER (PARTITION BY status), PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY total) OVER (PARTITION BY status) FROM orders
+WITH RECURSIVE cte AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM cte WHERE n < 5) SELECT * FROM cte
+WITH a AS (SELECT 1 x), b AS (SELECT x FROM a) SELECT * FROM a JOIN b USING (x)
+WITH a AS (SELECT id FROM orders) UPDATE customers JOIN a USING (id) SET name = 'x' WHERE a.id = 1
+WITH a AS (SELECT 1 id) DELETE FROM orders WHERE id IN (SELECT id FROM a)
+INSERT INTO orders (customer_id) WITH a AS (SELECT 1 id) SELECT id FROM a
+INSERT LOW_PRIORITY IGNORE INTO orders VALUES ()
+INSERT INTO orders () VALUES ()
+INSERT INTO orders VALUES (DEFAULT, 1, 2, 3, 4, NOW())
+INSERT INTO orders (customer_id, total) VALUES (1, 2) AS new ON DUPLICATE KEY UPDATE total = new.total
+INSERT INTO orders (customer_id, total) VALUES (1, 2) ON DUPLICATE KEY UPDATE total = VALUE(total), id = LAST_INSERT_ID(id)
+INSERT INTO crm.orders PARTITION (p0) (customer_id) VALUES (1)
+INSERT INTO orders (customer_id) SELECT id FROM customers ON DUPLICATE KEY UPDATE total = orders.total + 1
+INSERT DELAYED INTO orders (customer_id) VALUES (1)
+REPLACE INTO orders SELECT * FROM orders WHERE id = 1
+REPLACE LOW_PRIORITY orders SET customer_id = 1
+UPDATE LOW_PRIORITY IGNORE orders SET total = total + 1, status = DEFAULT WHERE id = 1 ORDER BY id LIMIT 1
+UPDATE customers c LEFT JOIN orders o ON o.customer_id = c.id SET c.name = 'x', o.status = 'y' WHERE c.id = 1
+UPDATE orders SET status = CASE id WHEN 1 THEN 'a' WHEN 2 THEN 'b' END WHERE id IN (1, 2)
+DELETE QUICK FROM orders WHERE id = 1 ORDER BY id DESC LIMIT 3
+DELETE orders, customers FROM orders INNER JOIN customers ON orders.customer_id = customers.id WHERE customers.id = 1
+DELETE FROM o USING orders AS o JOIN customers c ON c.id = o.customer_id WHERE c.id = 1
+DELETE FROM orders AS o WHERE o.id = 1
+SELECT * FROM versions FOR SYSTEM_TIME ALL
+SELECT * FROM versions FOR SYSTEM_TIME AS OF TIMESTAMP'2024-01-01 00:00:00' WHERE id = 1
+SELECT * FROM versions FOR SYSTEM_TIME BETWEEN '2024-01-01' AND NOW()
+DELETE HISTORY FROM versions BEFORE SYSTEM_TIME '2024-01-01'
+ALTER TABLE versions ADD SYSTEM VERSIONING
+ALTER TABLE versions DROP SYSTEM VERSIONING
+CREATE SEQUENCE s START WITH 1 INCREMENT BY 1
+ALTER SEQUENCE s1 RESTART 50
+SELECT NEXT VALUE FOR s1, PREVIOUS VALUE FOR s1, NEXTVAL(s1), LASTVAL(s1), SETVAL(s1, 5)
+SHOW CREATE SEQUENCE s1
+DROP SEQUENCE IF EXISTS s
+EXECUTE IMMEDIATE 'SELECT 1'
+BEGIN NOT ATOMIC SELECT 1; END
+SELECT 1 EXCEPT SELECT 2
+SELECT 1 INTERSECT SELECT 2 UNION SELECT 3
+(SELECT 1) UNION (SELECT 2) ORDER BY 1 LIMIT 1
+SELECT 1 UNION DISTINCT SELECT 2
+TABLE orders
+VALUES ROW(1,2), ROW(3,4)
+SELECT * FROM JSON_TABLE('[{"a":1}]', '$[*]' COLUMNS (rowid FOR ORDINALITY, a INT PATH '$.a' DEFAULT '0' ON EMPTY NULL ON ERROR, NESTED PATH '$.b[*]' COLUMNS (c VARCHAR(10) PATH '$'))) AS jt
+GET DIAGNOSTICS CONDITION 1 @p1 = RETURNED_SQLSTATE, @p2 = MESSAGE_TEXT
+SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'x', MYSQL_ERRNO = 1001
+COMMIT AND CHAIN
+COMMIT WORK
+ROLLBACK AND NO CHAIN RELEASE
+BEGIN WORK
+SELECT INTERVAL 1 DAY + '2024-01-01', '2024-01-01' + INTERVAL 1 DAY
+SELECT CAST(1 AS UNSIGNED INTEGER), CAST('1' AS DOUBLE), CAST('x' AS VARCHAR(10)), CAST(NOW() AS DATETIME(6)), CAST('{}' AS JSON), CAST(1 AS FLOAT), CONVERT('1', SIGNED)
+SELECT IF(1,2,3), IFNULL(1,2), NULLIF(1,2), NVL(1,2), NVL2(1,2,3), GREATEST(1,2), LEAST(1,2), ELT(1,'a')
+SELECT user, host FROM information_schema.processlist
+SELECT TABLE_NAME, TABLE_ROWS FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'crm' AND TABLE_TYPE = 'BASE TABLE'
+SELECT `TABLE_SCHEMA`, `COLUMN_NAME` FROM `information_schema`.`COLUMNS` WHERE TABLE_SCHEMA = DATABASE() ORDER BY ORDINAL_POSITION
+SELECT kcu.constraint_name, rc.delete_rule FROM information_schema.key_column_usage kcu JOIN information_schema.referential_constraints rc USING (constraint_schema, constraint_name)
+SELECT LOGFILE_GROUP_NAME, FILE_NAME FROM INFORMATION_SCHEMA.FILES WHERE FILE_TYPE = 'UNDO LOG' AND FILE_NAME IS NOT NULL
+SELECT 'x' AS `key`, 1 AS `order`, count(*) cnt, 1 rank, 2 groups, 3 system FROM orders
+SELECT status, type, date, value, comment, name FROM (SELECT 1 status, 2 type, 3 date, 4 value, 5 comment, 6 name) x
+SELECT o.key, o.order FROM (SELECT 1 `key`, 2 `order`) o
+SELECT -1, +1, - -1, 1.5e-3, .5, 5., 0xFF, x'FF', b'101', 0b11, N'x', _utf8mb4'x' COLLATE utf8mb4_bin
+SELECT "double", 'it''s', 'back\'slash', "q""q"
+SELECT 1 -- comment
+SELECT 1 # comment
+SELECT /* c1 */ 1 /* c2 */
+select 1;
+SELECT 1; SELECT 2;
