@@ -20,6 +20,8 @@ export interface CommandHost {
   holding(withdraw: () => void): () => void;
   /** Goes on with the client's commands outside of a chunk from either side, and writes what comes of it. */
   resume(action: () => void): void;
+  /** The answer to another command begins. */
+  answering(): void;
   /** A failure that ends the session. */
   failed(cause: unknown): void;
   /** The server is about to set the session back: `send` gives the client its OK. */
@@ -99,6 +101,7 @@ export class Commands {
     while (!this.stopped) {
       const payload = this.cutter.take(0);
       if (payload === undefined) return;
+      this.host.answering();
       this.conversation.sequence = (payload.sequence + 1) & 0xff;
       const step = this.handle(payload);
       if (step === undefined) continue;

@@ -6,6 +6,7 @@ export const capability = {
   FOUND_ROWS: 1 << 1,
   LONG_FLAG: 1 << 2,
   CONNECT_WITH_DB: 1 << 3,
+  COMPRESS: 1 << 5,
   IGNORE_SPACE: 1 << 8,
   PROTOCOL_41: 1 << 9,
   INTERACTIVE: 1 << 10,
@@ -30,7 +31,7 @@ export const extendedCapability = {
 } as const;
 
 /**
- * What a client may have. Left out on purpose: compression, LOCAL INFILE, zstd, multi-factor
+ * What a client may have. Left out on purpose: LOCAL INFILE, zstd, multi-factor
  * authentication, NO_SCHEMA (it changes how names are read) and everything not known.
  */
 export const offeredCapabilities =
@@ -38,6 +39,7 @@ export const offeredCapabilities =
   capability.FOUND_ROWS |
   capability.LONG_FLAG |
   capability.CONNECT_WITH_DB |
+  capability.COMPRESS |
   capability.IGNORE_SPACE |
   capability.PROTOCOL_41 |
   capability.INTERACTIVE |

@@ -1,5 +1,6 @@
 // The connection phase, spoken turn by turn: reads whole payloads from a socket and answers with the next sequence number.
 import type { Duplex } from 'node:stream';
+import { CompressedStream } from './compression.ts';
 import { errorCode } from './constants.ts';
 import { ConnectionClosed, FatalError } from './errors.ts';
 import { type ErrPacket, encodeErr } from './messages.ts';
@@ -45,6 +46,7 @@ export class Exchange {
   }
 
   send(payload: Buffer): void {
+    if (this.socket instanceof CompressedStream) this.socket.begin();
     const bytes = frame(payload, this.sequence);
     this.sequence = (this.sequence + 1) & 0xff;
     this.socket.write(bytes);

@@ -6,7 +6,8 @@ import type { SecureContext } from 'node:tls';
 import type { ClientHello, Gate, GateSession } from '../gate.ts';
 import { authenticate } from './authentication.ts';
 import { MalformedPacket } from './bytes.ts';
-import { errorCode } from './constants.ts';
+import { CompressedStream } from './compression.ts';
+import { capability, errorCode } from './constants.ts';
 import { ConnectionClosed, errPacket, FatalError, internalError, refusalPacket } from './errors.ts';
 import { Exchange, refuse } from './exchange.ts';
 import { decodeChangeUser } from './handshake-messages.ts';
@@ -225,15 +226,15 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
       try {
         if (stream.destroyed) throw new ConnectionClosed();
         if (draining) throw new FatalError(shutdownError);
-        const relay = relayOf(visitor, login, session);
+        const early = exchange.detach();
+        // "Compression begins after the OK packet": what the client sends from now on comes packed.
+        const packs = (capabilities & capability.COMPRESS) !== 0 && !(stream instanceof CompressedStream);
+        const relay = relayOf(packs ? { ...visitor, stream: packed(stream, early) } : visitor, login, session);
         relay.begin();
         relays.set(relay, { threadId: visitor.threadId, session });
-        const sequence = exchange.sequence;
-        const early = exchange.detach();
-        exchange.sequence = sequence;
         exchange.send(encodeOk(okPacket(login.status), capabilities));
         waiting.delete(stream);
-        relay.start(early);
+        relay.start(packs ? Buffer.alloc(0) : early);
       } catch (cause) {
         login.socket.on('error', () => {});
         login.socket.destroy();
@@ -350,6 +351,11 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
     },
     close,
   };
+}
+
+function packed(stream: Duplex, early: Buffer): CompressedStream {
+  if (early.length > 0) stream.unshift(early);
+  return new CompressedStream(stream);
 }
 
 function isLoopback(address: string): boolean {

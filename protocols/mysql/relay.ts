@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { GateSession, Refusal } from '../gate.ts';
 import { MalformedPacket } from './bytes.ts';
 import { type CommandHost, Commands } from './commands.ts';
+import { CompressedStream } from './compression.ts';
 import { command, errorCode } from './constants.ts';
 import { Conversation, type Features } from './conversation.ts';
 import { errPacket, FatalError, internalError, refusalPacket, UpstreamProtocolError } from './errors.ts';
@@ -168,6 +169,13 @@ export class Relay implements CommandHost {
     return () => {
       this.withdraw = undefined;
     };
+  }
+
+  answering(): void {
+    const { client, toClient } = this;
+    if (!(client instanceof CompressedStream)) return;
+    if (!toClient.empty) toClient.flush();
+    client.begin();
   }
 
   resume(action: () => void): void {

@@ -358,3 +358,30 @@ describe.runIf(haveMariadb)('a server of its own', () => {
     ]);
   });
 });
+
+describe.runIf(haveMariadb)('the compressed protocol', () => {
+  const server = mariadbDatabase('CREATE TABLE words (id INT PRIMARY KEY AUTO_INCREMENT, word LONGTEXT)');
+  let gateway: Gateway;
+  beforeAll(async () => {
+    gateway = await startGateway(server(), { listener: withTls });
+  });
+  afterAll(() => gateway.stop());
+
+  test.each([
+    ['without TLS', {}],
+    ['within TLS', trusting],
+  ])('carries small and large texts and results, %s', async (_name, more) => {
+    const made = await mysql.createConnection(gateway.login({ compress: true, ...more }));
+    const large = 'words and more '.repeat(20_000);
+    const [insert] = await made.execute<mysql.ResultSetHeader>('INSERT INTO words (word) VALUES (?)', [large]);
+    const [rows] = await made.query('SELECT word FROM words WHERE id = ?', [insert.insertId]);
+    expect(rows).toEqual([{ word: large }]);
+    const [many] = await made.query('SELECT seq FROM seq_1_to_3000');
+    expect(many).toHaveLength(3000);
+    await expect(made.query('SELECT * FROM missing')).rejects.toMatchObject({ errno: 1146 });
+    await made.changeUser({ user: 'other', password: 'token' });
+    expect(await made.query('SELECT 1 AS one')).toMatchObject([[{ one: 1 }], {}]);
+    await made.end();
+    expect(gateway.errors).toEqual([]);
+  });
+});
