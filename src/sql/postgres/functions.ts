@@ -265,8 +265,9 @@ export function sqlBody(node: Node | undefined): Node[] {
       },
     ];
   const list = as(node, 'List')?.items;
-  if (list === undefined) return node === undefined ? [] : [node];
-  return list.flatMap(sqlBody);
+  if (list !== undefined) return list.flatMap(sqlBody);
+  // BEGIN ATOMIC END holds nothing, and an empty node says so.
+  return node === undefined || Object.keys(node).length === 0 ? [] : [node];
 }
 
 function readSql(inner: Analysis, fact: FunctionFact, parameters: readonly Column[]): Value {

@@ -11,8 +11,6 @@ const forbidden: ReadonlyMap<string, string> = new Map([
   ['escape_string_warning', 'it has no use but to probe how strings are read'],
   ['transform_null_equals', 'it changes what conditions mean'],
   ['client_encoding', 'the gateway reads texts as UTF8'],
-  ['role', 'the session acts as the identity that logged in'],
-  ['session_authorization', 'the session acts as the identity that logged in'],
   ['is_superuser', 'it is not for clients to set'],
   ['local_preload_libraries', 'it loads code into the server'],
   ['session_preload_libraries', 'it loads code into the server'],
@@ -21,6 +19,8 @@ const forbidden: ReadonlyMap<string, string> = new Map([
 
 /** These take an administrator, and no masks: they lift a guard of the server's, or send what it thinks to its log or the client. */
 const guarded: ReadonlyMap<string, string> = new Map([
+  ['role', 'the session acts as the identity that logged in'],
+  ['session_authorization', 'the session acts as the identity that logged in'],
   ['session_replication_role', 'it turns triggers and rules off'],
   ['allow_system_table_mods', 'it opens the system catalogs to writes'],
   ['ignore_system_indexes', 'it is for repairing a server'],
@@ -77,6 +77,8 @@ export function noteSetting(analysis: Analysis, rawName: string, value: string |
   if (guard !== undefined) {
     analysis.verbs.add('admin');
     analysis.unreadable('rows', `the setting ${name}`, guard);
+    // Another user has another "$user" schema: where names lead is not known until the path is set again.
+    if (name === 'role' || name === 'session_authorization') pathEffect(analysis, undefined, false, false);
   }
   if (why === undefined) return;
   analysis.forbidden ??= {
