@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import { FilterError } from '../audit/index.ts';
 import { fieldsOf, killSession, reasonIn } from './actions.ts';
 import { decisionApi } from './decision-api.ts';
-import { recordStream } from './events.ts';
+import { readerOf, recordStream } from './events.ts';
 import { numberOf, readFilter } from './filters.ts';
 import { allow, type Env } from './guard.ts';
 import { json } from './json.ts';
@@ -44,7 +44,7 @@ export function api(parts: ConsoleParts): Hono<Env> {
     const wanted = liveFilter(new URL(context.req.url).searchParams);
     const watcher = live.watch(wanted);
     if (watcher === undefined) throw new HTTPException(503, { message: 'Too many are watching already.' });
-    return recordStream(watcher, (record) => record, context.req.raw.signal);
+    return recordStream(watcher, (record) => record, readerOf(context));
   });
   app.get('/sessions', async () => {
     const items = (await sessions.list()).map((session) => {

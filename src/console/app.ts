@@ -66,6 +66,7 @@ export function consoleApp(parts: ConsoleParts, secure: boolean): Hono<Env> {
     }
     context.set('person', asking.person);
     context.set('csrf', asking.csrf);
+    context.set('stillIn', async () => typeof (await identify(context, guard)) === 'object');
     if (asking.person.via !== 'bearer' && !(await hasToken(context))) {
       throw new HTTPException(403, {
         message: 'The form is out of date. Load the page again and repeat what you did.',

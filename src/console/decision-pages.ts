@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono';
 import { FilterError } from '../audit/index.ts';
 import { answerIn, fieldsOf, reasonIn } from './actions.ts';
-import { changeStream } from './events.ts';
+import { changeStream, readerOf } from './events.ts';
 import { allow, type Env } from './guard.ts';
 import type { Draw, PageRoutes } from './pages.ts';
 import type { Taken } from './sources.ts';
@@ -43,9 +43,7 @@ export function decisionPages({ decisions, draw, viewer, forbidden }: DecisionRo
     taken.kind === 'taken' ? context.redirect(`/approvals?done=${done}`, 303) : page(context, taken.message);
 
   app.get('/approvals', (context) => page(context));
-  app.get('/approvals/events', (context) =>
-    changeStream((changed) => decisions.watch(changed), context.req.raw.signal),
-  );
+  app.get('/approvals/events', (context) => changeStream((changed) => decisions.watch(changed), readerOf(context)));
   app.post('/approvals/:kind{hold|grant}/:id', allow('approver', forbidden), async (context) => {
     const fields = await fieldsOf(context);
     const verdict = fields.get('verdict') === 'approve' ? 'approve' : 'deny';

@@ -12,6 +12,8 @@ export interface Env {
     person: Person;
     /** Empty for a bearer token, which no browser sends by itself. */
     csrf: string;
+    /** Whether who asked is still let in: asked now and then while an answer goes on and on. */
+    stillIn: () => Promise<boolean>;
   };
 }
 

@@ -7,7 +7,7 @@ import { fieldsOf, killSession, reasonIn } from './actions.ts';
 import { refusal } from './app-refusal.ts';
 import type { Assets } from './assets.ts';
 import { decisionPages } from './decision-pages.ts';
-import { recordStream } from './events.ts';
+import { readerOf, recordStream } from './events.ts';
 import { readFilter } from './filters.ts';
 import { allow, type Env, formOf, type GuardParts } from './guard.ts';
 import { liveFilter } from './live-filter.ts';
@@ -90,7 +90,7 @@ export function pages(parts: PageRoutes): Hono<Env> {
       id: record.record,
       html: recordRow(record).toString(),
     });
-    return recordStream(watcher, row, context.req.raw.signal);
+    return recordStream(watcher, row, readerOf(context));
   });
 
   app.get('/search', async (context) => {

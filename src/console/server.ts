@@ -1,11 +1,11 @@
 // The console's listener: HTTP on loopback, HTTPS where the file names a certificate.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { getRequestListener } from '@hono/node-server';
 import { type Address, isLoopback } from '../config/index.ts';
 import { consoleApp } from './app.ts';
-import type { ConsoleParts } from './parts.ts';
+import type { ConsoleLog, ConsoleParts } from './parts.ts';
 
 export interface ConsoleServer {
   /** A port of 0 is resolved. */
@@ -33,12 +33,7 @@ export async function startConsole(at: Address, parts: ConsoleParts): Promise<Co
   const handle = getRequestListener(consoleApp(parts, secure).fetch, { overrideGlobalObjects: false });
   const options = { requestTimeout: requestMs, headersTimeout: requestMs, maxHeaderSize: 32 * 1024 };
   const server =
-    listen.tls === undefined
-      ? createServer(options, handle)
-      : createSecureServer(
-          { ...options, cert: readFileSync(listen.tls.cert), key: readFileSync(listen.tls.key), minVersion: 'TLSv1.2' },
-          handle,
-        );
+    listen.tls === undefined ? createServer(options, handle) : secureServer(options, handle, listen.tls, parts.log);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, () => {
@@ -58,4 +53,32 @@ export async function startConsole(at: Address, parts: ConsoleParts): Promise<Co
       await closed;
     },
   };
+}
+
+const renewMs = 60_000;
+
+/** Takes a renewed certificate within a minute; one that cannot be read leaves the old one in use. */
+function secureServer(
+  options: object,
+  handle: Parameters<typeof createServer>[1] & object,
+  { cert, key }: { readonly cert: string; readonly key: string },
+  log: ConsoleLog,
+): SecureServer {
+  const read = () => ({ cert: readFileSync(cert), key: readFileSync(key), minVersion: 'TLSv1.2' as const });
+  const stamp = () => `${statSync(cert).mtimeMs} ${statSync(key).mtimeMs}`;
+  const server = createSecureServer({ ...options, ...read() }, handle);
+  let taken = stamp();
+  const timer = setInterval(() => {
+    try {
+      const now = stamp();
+      if (now === taken) return;
+      server.setSecureContext(read());
+      taken = now;
+    } catch (cause) {
+      log.warn({ err: cause }, 'the certificate of the console cannot be read; the old one stays');
+    }
+  }, renewMs);
+  timer.unref();
+  server.on('close', () => clearInterval(timer));
+  return server;
 }

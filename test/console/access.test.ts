@@ -1,5 +1,9 @@
 // Who gets in and what they may do: one-time links, cookies, bearer tokens, roles, forged requests, and the headers of every answer.
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { csrfOf, Visitor } from './browser.ts';
@@ -229,4 +233,40 @@ test('health and readiness answer anybody, and readiness says what is wrong', as
   const ready = await fetch(`${house().url}/readyz`);
   expect(ready.status).toBe(200);
   expect(await ready.json()).toMatchObject({ status: 'ok', journal: 'ok', store: 'ok' });
+});
+
+describe('over TLS', () => {
+  const tls = fileURLToPath(new URL('../../fixtures/wire/postgres/tls/', import.meta.url));
+  const secure = consoleHouse({ tls: { cert: `${tls}server.pem`, key: `${tls}server.key` } });
+
+  /** fetch takes no certificates of its own. */
+  const get = (path: string) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const url = new URL(path, secure().url);
+      request(url, { ca: readFileSync(`${tls}ca.pem`), checkServerIdentity: () => undefined }, resolve)
+        .on('error', reject)
+        .end();
+    });
+
+  test('cookies are for TLS and this host alone, and browsers are told to come back by TLS only', async () => {
+    expect(secure().url).toMatch(/^https:/);
+    const answer = await get('/login/begin');
+    answer.resume();
+    expect(answer.headers['strict-transport-security']).toBe('max-age=31536000');
+    const { pathname, search } = new URL((await secure().gateway.console?.link()) ?? '');
+    const link = new URLSearchParams(search).get('link') ?? '';
+    const login = await new Promise<IncomingMessage>((resolve, reject) => {
+      const url = new URL(pathname, secure().url);
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: url.origin };
+      request(
+        url,
+        { method: 'POST', headers, ca: readFileSync(`${tls}ca.pem`), checkServerIdentity: () => undefined },
+        resolve,
+      )
+        .on('error', reject)
+        .end(new URLSearchParams({ link }).toString());
+    });
+    login.resume();
+    expect(login.headers['set-cookie']?.[0]).toMatch(/^__Host-sallyport-session=[\w-]{43};.*Secure/);
+  });
 });

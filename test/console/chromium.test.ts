@@ -7,7 +7,7 @@ import { freePort } from '../../src/store/embedded.ts';
 import { chromium, openBrowser } from './chromium.ts';
 import { consoleHouse, holdingPolicy, patient, people } from './support.ts';
 
-describe.runIf(chromium !== undefined)('the page in Chromium', () => {
+describe.runIf(chromium !== undefined)('the page in Chromium', { timeout: 180_000 }, () => {
   let provider: ChildProcess;
   const house = consoleHouse(async () => {
     const port = await freePort();

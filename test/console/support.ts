@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { pino } from 'pino';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, vi } from 'vitest';
 import { tailRecords } from '../../src/audit/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { type RunningGateway, startGateway } from '../../src/gateway.ts';
@@ -14,6 +14,9 @@ import { type EmbeddedServer, startEmbedded } from '../../src/store/embedded.ts'
 import { shopPolicy, shopSchema } from '../e2e/support.ts';
 import { execute } from '../support/postgres.ts';
 import { Visitor } from './browser.ts';
+
+// Real servers on machines that may be shared.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
 
 /** For `expect.poll`: machines may be shared, and nothing here is timed. */
 export const patient = { timeout: 30_000, interval: 100 };
@@ -45,6 +48,7 @@ export interface HouseOptions {
   readonly people?: string;
   readonly port?: number;
   readonly extra?: string;
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Before the gateway starts. */
   readonly seed?: (config: Config) => Promise<void>;
 }
@@ -91,6 +95,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<ConsoleHous
     `listen:
   postgres: 127.0.0.1:0
   console: 127.0.0.1:${options.port ?? 0}
+${options.tls === undefined ? '' : `  tls: { cert: ${options.tls.cert}, key: ${options.tls.key} }`}
 identity:
   issuers:
     - local: true
