@@ -89,7 +89,9 @@ function wayOut(reading: Reading, { rule, hint, kind }: Finding['decision']): st
       return `leave the masked column out of what is written, or write it unchanged into a column under the same mask instead of ${place}`;
     }
     case 'opaque-function': {
-      const names = reading.opaque.filter((fact) => fact.kind === 'function' || fact.kind === 'dynamic-sql');
+      const names = reading.opaque.filter(
+        ({ kind }) => kind === 'function' || kind === 'dynamic-sql' || kind === 'unseen',
+      );
       const list = names.map((fact) => `"${fact.name}"`).join(', ');
       return `leave the call out, or let the target's owner vouch for it: trusted-functions: [${list}]`;
     }

@@ -1,7 +1,7 @@
 // The verdict over one statement. A pure function of the session's policy and the reading; every rule is tried, the worst decides.
 import type { Reading } from '../sql/reading.ts';
 import { type CatalogFacts, maskedDecisions, missingDecision, outputMasks, touchesMasked } from './masked.ts';
-import { describeAllowed, type Role, type Shortfall, shortfall } from './roles.ts';
+import { allowsEverything, describeAllowed, type Role, type Shortfall, shortfall } from './roles.ts';
 import { applies, type Rule } from './rules.ts';
 import type { SessionPolicy } from './target.ts';
 import type { Approvers, Decision, Verdict } from './types.ts';
@@ -48,14 +48,21 @@ export function findings(session: SessionPolicy, reading: Reading): readonly Fin
 
 function findingsBy(session: SessionPolicy, reading: Reading, allowing: Role | undefined): readonly Finding[] {
   const { mode, rules } = session.parts;
-  const found: Finding[] = [...unreadable(reading), ...withoutRole(session, reading, allowing)];
+  const found: Finding[] = [
+    ...unreadable(reading),
+    ...withoutRole(session, reading, allowing),
+    ...unjudgeable(session, reading, allowing),
+  ];
   for (const rule of rules) {
     const match = rule.verdict === 'allow' ? undefined : applies(rule, reading);
     if (match === undefined) continue;
     const decision = decisionOf(rule, reading, match.because);
     found.push({ decision, observe: rule.observe, approvers: rule.approvers });
   }
-  for (const decision of maskedDecisions(session, reading, 'enforce')) found.push(enforced(decision));
+  for (const decision of maskedDecisions(session, reading, 'enforce')) {
+    // What nothing can judge has been said already.
+    if (!found.some((each) => each.decision.message === decision.message)) found.push(enforced(decision));
+  }
   for (const decision of maskedDecisions(session, reading, 'observe'))
     found.push({ ...enforced(decision), observe: true });
   return mode === 'observe' ? found.map((each) => ({ ...each, observe: true })) : found;
@@ -85,6 +92,32 @@ function unreadable(reading: Reading): readonly Finding[] {
         ...(opaque.position === undefined ? {} : { position: opaque.position }),
       }),
     );
+}
+
+/**
+ * SQL that is put together at run time may do anything, so what it may do must be allowed: everything, under a role without limits and
+ * where no rule stands in the way. (Where masks apply it is refused besides: see `maskedDecisions`.)
+ */
+function unjudgeable(session: SessionPolicy, reading: Reading, allowing: Role | undefined): readonly Finding[] {
+  if (allowing !== undefined && allowsEverything(allowing) && !session.parts.rules.some(stands)) return [];
+  const names = new Set<string>();
+  return reading.opaque
+    .filter(({ kind, name }) => (kind === 'dynamic-sql' || kind === 'function') && !session.parts.trusts(name))
+    .filter(({ name }) => !names.has(name) && names.add(name))
+    .map(({ name, why, position }) =>
+      enforced({
+        kind: 'deny',
+        rule: 'opaque-function',
+        message: `denied by rule "opaque-function": ${reading.summary} (${name}: ${why})`,
+        hint: `No rule can judge what cannot be read. Send the SQL itself, or have ${name} added to trusted-functions of target "${session.target}".`,
+        ...(position === undefined ? {} : { position }),
+      }),
+    );
+}
+
+/** Rules that only observe, or only allow, are in nobody's way. */
+function stands({ verdict, observe }: Rule): boolean {
+  return verdict !== 'allow' && !observe;
 }
 
 function withoutRole(session: SessionPolicy, reading: Reading, allowing: Role | undefined): readonly Finding[] {

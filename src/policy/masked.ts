@@ -59,7 +59,7 @@ function opaqueDecisions(session: SessionPolicy, reading: Reading): readonly Dec
     if (opaque.kind === 'statement') continue;
     if (opaque.missing !== undefined) {
       decisions.push(missingDecision(opaque.missing, opaque.position));
-    } else if (opaque.kind === 'function' || opaque.kind === 'dynamic-sql') {
+    } else if (opaque.kind === 'function' || opaque.kind === 'dynamic-sql' || opaque.kind === 'unseen') {
       if (session.parts.trusts(opaque.name)) continue;
       const hint = `While masks apply, what ${opaque.name} does must be readable. Its owner can add it to trusted-functions of target "${session.target}".`;
       decisions.push(deny('opaque-function', reading, `${opaque.name}: ${opaque.why}`, hint, opaque.position));

@@ -91,6 +91,11 @@ function allowsTable(tables: readonly (readonly PartMatcher[])[], use: TableUse)
   return tables.some(([schema, table]) => schema?.(use.schema) === true && table?.(use.table) === true);
 }
 
+/** Whether a role allows every verb on every table. */
+export function allowsEverything({ allowed, tables }: Role): boolean {
+  return tables === undefined && verbClasses.every((each) => allowed.has(each));
+}
+
 /** For messages: what the roles of a target allow. */
 export function describeAllowed(roles: readonly Role[]): string {
   const words = new Set(roles.flatMap((role) => [...role.allowed]));

@@ -182,7 +182,11 @@ export interface UnboundedWrite {
 
 /** Something the reader could not see through. Refused while masks apply, unless the config trusts it. */
 export interface Opaque {
-  readonly kind: 'function' | 'dynamic-sql' | 'relation' | 'column' | 'rows' | 'statement';
+  /**
+   * `function` and `dynamic-sql` may run any SQL; `unseen` is a function that cannot be seen into but is not known to run SQL (compiled
+   * code, a stored program whose verbs and tables are noted).
+   */
+  readonly kind: 'function' | 'dynamic-sql' | 'unseen' | 'relation' | 'column' | 'rows' | 'statement';
   /** Name, schema-qualified where known: what the config's trust list names. */
   readonly name: string;
   readonly why: string;

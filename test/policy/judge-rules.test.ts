@@ -21,7 +21,19 @@ import {
   uses,
 } from './support.ts';
 
+const madeAtRunTime = { opaque: [{ kind: 'dynamic-sql', name: 'DO', why: 'runs SQL text made at run time' }] } as const;
+
 const cases: readonly Case[] = [
+  // What cannot be read may do anything.
+  ['SQL made at run time needs a role without limits', { roles: [reader] }, madeAtRunTime, 'deny opaque-function'],
+  ['and no rule in its way', { roles: [everything], rules: [noDrops] }, madeAtRunTime, 'deny opaque-function'],
+  ['with both it passes', { roles: [everything] }, madeAtRunTime, 'allow'],
+  [
+    'compiled code that is not known to run SQL passes',
+    { roles: [reader], rules: [noDrops] },
+    { opaque: [{ kind: 'unseen', name: 'public.uuid_generate_v4', why: 'its body cannot be read (language c)' }] },
+    'allow',
+  ],
   // Roles.
   ['a role that allows reading allows SELECT', { roles: [reader] }, {}, 'allow'],
   ['a role that allows reading does not allow DELETE', { roles: [reader] }, deleteAll, 'deny no-role'],

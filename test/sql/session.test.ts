@@ -121,8 +121,8 @@ describe('sessions of the Postgres reader', () => {
     `select set_config('standard_conforming_strings', 'off', false)`,
     `select set_config(lower('ROLE'), 'x', false)`,
     'alter role postgres set standard_conforming_strings = off',
-    `do $$ begin perform set_config('role', 'x', false); end $$`,
-    'create function f() returns int language sql set role = postgres as $$ select 1 $$',
+    `do $$ begin perform set_config('standard_conforming_strings', 'off', false); end $$`,
+    'create function f() returns int language sql set standard_conforming_strings = off as $$ select 1 $$',
   ])('%s is forbidden', async (text) => {
     expect((await open().read(text)).kind).toBe('forbidden');
   });

@@ -32,10 +32,10 @@ export function routineCall(
   if (routine === undefined) {
     analysis.missed = true;
     analysis.missedNames.push(name);
-    analysis.unread('function', shown, `no ${kind} of this name is known`, offset);
+    analysis.unread('unseen', shown, `no ${kind} of this name is known`, offset);
     return derive(values);
   }
-  analysis.unread('function', shown, 'what a stored program does with what it reads is not followed', offset);
+  analysis.unread('unseen', shown, 'what a stored program does with what it reads is not followed', offset);
   const body = routineBody(analysis, routine);
   if (body !== undefined) {
     for (const verb of body.verbs) analysis.verbs.add(verb);

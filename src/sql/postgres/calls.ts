@@ -4,7 +4,7 @@ import { copying, effectOf, steady, total } from './builtins.ts';
 import type { Column, FunctionFact } from './catalog.ts';
 import { condition, pureExtensions } from './conditions.ts';
 import { allConstant, evaluate } from './expressions.ts';
-import { summaryOf } from './functions.ts';
+import { hidden, summaryOf } from './functions.ts';
 import type { Scope } from './scope.ts';
 import { callSetConfig } from './settings.ts';
 import { checkArguments } from './telling.ts';
@@ -73,7 +73,7 @@ export function callFunction(
     if (!quiet) {
       analysis.missed = true;
       analysis.missedNames.push(name);
-      analysis.unreadable('function', parts.join('.'), 'no function of this name is known', call.location);
+      analysis.unreadable('unseen', parts.join('.'), 'no function of this name is known', call.location);
     }
     return derive(args, 0, rows);
   }
@@ -296,7 +296,7 @@ export function applyFunctions(
         : derive(args, fact.returnType);
     }
     if (fact.language !== 'sql' && fact.language !== 'plpgsql') {
-      analysis.unreadable('function', name, `its body cannot be read (language ${fact.language})`, offset);
+      analysis.unreadable(hidden(fact), name, `its body cannot be read (language ${fact.language})`, offset);
       for (const arg of args) analysis.useValue(arg, 'argument', offset);
       return derive(args, fact.returnType);
     }

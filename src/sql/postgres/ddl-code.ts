@@ -8,7 +8,7 @@ import { touch } from './ddl.ts';
 import { aside } from './definitions.ts';
 import { evaluate } from './expressions.ts';
 import { lookup, plainFields } from './from.ts';
-import { bodyStatements, parameterColumns, parameterScope, sqlBody } from './functions.ts';
+import { bodyStatements, hidden, parameterColumns, parameterScope, sqlBody } from './functions.ts';
 import { readPlpgsql } from './plpgsql.ts';
 import { rowScope } from './rules.ts';
 import { Scope } from './scope.ts';
@@ -167,7 +167,7 @@ function readTrigger(analysis: Analysis, fact: FunctionFact, rows: readonly Fiel
   const name = `${fact.schema}.${fact.name}`;
   analysis.functions.add(name);
   if (fact.language !== 'plpgsql') {
-    analysis.unreadable('function', name, `its body cannot be read (language ${fact.language})`);
+    analysis.unreadable(hidden(fact), name, `its body cannot be read (language ${fact.language})`);
     return;
   }
   analysis.inside++;

@@ -198,6 +198,17 @@ function recursive(analysis: Analysis, fact: FunctionFact): Summary {
   return new Summary(fact, inner, parameters, derive(parameters.map(parameterValue), fact.returnType));
 }
 
+/** Compiled code that runs SQL it is given as text. */
+const runsText = /^(dblink|crosstab|connectby|xpath_table|schedule)/;
+
+/**
+ * How a function whose body cannot be read counts: compiled code cannot be seen into, yet what we do not know to run SQL does not; a
+ * body in another procedural language may run any.
+ */
+export function hidden({ language, name }: Pick<FunctionFact, 'language' | 'name'>): 'function' | 'unseen' {
+  return (language === 'c' || language === 'internal') && !runsText.test(name) ? 'unseen' : 'function';
+}
+
 function readFunction(inner: Analysis, fact: FunctionFact): Summary {
   const name = `${fact.schema}.${fact.name}`;
   const parameters = parameterColumns(fact.argNames, fact.argTypes);
@@ -205,12 +216,12 @@ function readFunction(inner: Analysis, fact: FunctionFact): Summary {
   try {
     if (fact.language === 'plpgsql') result = readPlpgsql(inner, fact.definition ?? '', name, parameters, fact);
     else if (fact.language === 'sql') result = readSql(inner, fact, parameters);
-    else inner.unreadable('function', name, `its body cannot be read (language ${fact.language})`);
+    else inner.unreadable(hidden(fact), name, `its body cannot be read (language ${fact.language})`);
   } catch (error) {
     if (error instanceof TooDeep || error instanceof RangeError) throw error;
     inner.unreadable('function', name, 'its body cannot be read');
   }
-  if (inner.opaque.some((entry) => entry.kind === 'function' && entry.name === name)) {
+  if (inner.opaque.some(({ kind, name: of }) => (kind === 'function' || kind === 'unseen') && of === name)) {
     result = derive([result, ...parameters.map(parameterValue)], fact.returnType);
   }
   // A function that calls itself may compute anything from what it returns.
