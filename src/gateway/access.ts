@@ -7,7 +7,9 @@ import type { Identity } from '../identity/index.ts';
 import { judge } from '../policy/index.ts';
 import type { Reading } from '../sql/index.ts';
 import { explainPostgres } from './estimate.ts';
+import { explainMysql } from './estimate-mysql.ts';
 import type { HoldDesk } from './holds.ts';
+import { readerConnection } from './mysql.ts';
 import { loginRefusal } from './refusals.ts';
 import type { Session } from './session.ts';
 import type { Target } from './target.ts';
@@ -65,10 +67,10 @@ export function holdDesk(approvals: Approvals | undefined, target: Target): Hold
   if (approvals === undefined) return undefined;
   return {
     approvals,
-    estimate: async (explained) =>
+    estimate: (explained) =>
       target.config.dialect === 'postgres'
         ? explainPostgres(target.client('sallyport:explain'), explained)
-        : { kind: 'none', why: 'not asked of this target' },
+        : explainMysql(readerConnection(target.config, target.tls()), explained),
   };
 }
 

@@ -38,8 +38,21 @@ export async function explainPostgres(connect: pg.ClientConfig, explained: Expla
   const [verb] = reading.verbs;
   if (verb === undefined || !explainable.has(verb)) return none(`EXPLAIN does not take ${verb ?? 'this statement'}`);
   if (reading.tables.some(({ schema }) => schema === 'pg_temp')) return none('it uses temporary tables');
+  return withTurn(() => explain(connect, explained));
+}
+
+/** A few at a time, so that many held statements do not fill the target with connections. */
+export async function withTurn(ask: () => Promise<Estimate>): Promise<Estimate> {
   if (running >= mostAtOnce) return none('too many were asked for at once');
   running++;
+  try {
+    return await ask();
+  } finally {
+    running--;
+  }
+}
+
+async function explain(connect: pg.ClientConfig, explained: Explained): Promise<Estimate> {
   const client = new pg.Client({
     ...connect,
     application_name: 'sallyport:explain',
@@ -54,7 +67,6 @@ export async function explainPostgres(connect: pg.ClientConfig, explained: Expla
     const state = cause instanceof pg.DatabaseError && cause.code !== undefined ? ` (${cause.code})` : '';
     return none(`the server's EXPLAIN failed${state}`);
   } finally {
-    running--;
     void client.end().catch(() => undefined);
   }
 }
@@ -103,6 +115,7 @@ function sum(nodes: readonly PlanNode[]): number {
     .reduce((total, node) => total + (node['Plan Rows'] ?? 0), 0);
 }
 
-function none(why: string): Estimate {
+/** Why there is no estimate. */
+export function none(why: string): Estimate {
   return { kind: 'none', why };
 }
