@@ -26,6 +26,8 @@ const run = promisify(execFile);
 const sallyport = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
 
 const at = house({ issuers: () => '  grace: 1s', extra: 'credentials: { max-lifetime: 10m }\n' });
+/** Records are written behind what they tell of, and machines may be slow. */
+const patient = { timeout: 20_000 };
 let store: Store;
 
 beforeAll(async () => {
@@ -97,7 +99,7 @@ test('a wrong password is refused as the server would', async () => {
   const error = await refusal({ user, password: `${password.slice(1)}x`, database: 'shop' });
   expect(error).toMatchObject({ code: '28P01', message: `password authentication failed for user "${user}"` });
   await expect
-    .poll(async () => (await at().records()).findLast(({ event }) => event === 'login-refused'))
+    .poll(async () => (await at().records()).findLast(({ event }) => event === 'login-refused'), patient)
     .toMatchObject({ details: { rule: 'credential', user } });
 });
 
@@ -130,19 +132,19 @@ test('an expired and a revoked credential are refused by name', async () => {
 
 test('a session ends when its token does, after the grace of the file', async () => {
   const config = await loadConfig(join(at().folder, 'sallyport.yaml'));
-  const password = await issueLocalToken(config, { sub: 'brief', groups: ['crew-support'], ttlMs: 2000 });
+  const password = await issueLocalToken(config, { sub: 'brief', groups: ['crew-support'], ttlMs: 6000 });
   const { exp = 0 } = decodeJwt(password);
   const client = await connect({ user: 'agent', password, database: 'shop' });
   const ended = new Promise<Error>((resolve) => client.once('error', resolve));
   expect(await ended).toMatchObject({ message: expect.stringContaining('its token has expired') });
   expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000 + 950);
   await expect
-    .poll(async () => (await at().records()).findLast(({ event }) => event === 'session-end'), { timeout: 10_000 })
+    .poll(async () => (await at().records()).findLast(({ event }) => event === 'session-end'), patient)
     .toMatchObject({ identity: 'brief' });
 });
 
 test('a session ends when its credential does', async () => {
-  const short = await issue(undefined, 1500);
+  const short = await issue(undefined, 6000);
   const client = await connect({ user: short.user, password: short.password, database: 'shop' });
   const ended = new Promise<Error>((resolve) => client.once('error', resolve));
   await client.query('select 1');
@@ -163,10 +165,12 @@ test('sallyport login prints a URL that psql takes, while the gateway runs', asy
   const client = await connect({ user: String(answer.user), password: String(answer.password), database: 'shop' });
   await client.end();
   await expect
-    .poll(async () =>
-      (await at().records()).some(
-        (record) => record.event === 'credential' && record.details.credential === answer.user,
-      ),
+    .poll(
+      async () =>
+        (await at().records()).some(
+          (record) => record.event === 'credential' && record.details.credential === answer.user,
+        ),
+      patient,
     )
     .toBe(true);
 });
@@ -212,7 +216,7 @@ test('sallyport login works while no gateway runs; the gateway records it when i
     for await (const { record } of readRecords(config.audit.journal)) found.push(record.event);
     return found;
   };
-  await expect.poll(recorded).toContain('credential');
+  await expect.poll(recorded, patient).toContain('credential');
   await gateway.drain(0);
   await rm(folder, { recursive: true, force: true });
 });

@@ -64,7 +64,7 @@ describe.runIf(haveMariadb)('an issued credential before MySQL', () => {
       errno: 1045,
     });
     await expect
-      .poll(async () => (await at().records()).findLast(({ event }) => event === 'login-refused'))
+      .poll(async () => (await at().records()).findLast(({ event }) => event === 'login-refused'), { timeout: 20_000 })
       .toMatchObject({ details: { rule: 'credential', user } });
   });
 
