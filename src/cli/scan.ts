@@ -2,11 +2,13 @@
 import { inert } from '../audit/index.ts';
 import { loadMaskKey } from '../config/index.ts';
 import { createLog } from '../gateway/log.ts';
+import { readerConnection } from '../gateway/mysql.ts';
 import { Target } from '../gateway/target.ts';
 import type { ColumnProposal, MaskSpec } from '../masking/index.ts';
 import { loadOrFail } from './config.ts';
 import { fail } from './output.ts';
 import { progressBar } from './progress.ts';
+import { scanMysql } from './scan-mysql.ts';
 import { type ScannedTable, scanPostgres } from './scan-postgres.ts';
 
 export interface ScanOptions {
@@ -29,12 +31,15 @@ export async function scan(options: ScanOptions): Promise<void> {
   if (config === undefined) return;
   const settings = config.targets.get(options.target);
   if (settings === undefined) return fail(`there is no target "${options.target}" in ${options.config}`);
-  if (settings.dialect !== 'postgres') return fail(`scanning a ${settings.dialect} target is not available yet`);
   const target = new Target(settings, config, await loadMaskKey(config), createLog('warn'));
   const bar = progressBar(process.stderr);
   const tables: ScannedTable[] = [];
   try {
-    for await (const table of scanPostgres(target.client('sallyport:scan'), options.rows, bar.show)) tables.push(table);
+    const scanned =
+      settings.dialect === 'mysql'
+        ? scanMysql(readerConnection(settings, target.tls()), options.rows, bar.show)
+        : scanPostgres(target.client('sallyport:scan'), options.rows, bar.show);
+    for await (const table of scanned) tables.push(table);
   } catch (cause) {
     bar.clear();
     return fail(

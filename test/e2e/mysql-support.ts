@@ -15,6 +15,7 @@ export interface MysqlHouse {
   readonly server: MariadbServer & { readonly database: string };
   readonly gateway: RunningGateway;
   readonly port: number;
+  readonly folder: string;
   token(groups?: readonly string[], sub?: string): Promise<string>;
   /** Options for mysql2. */
   client(groups?: readonly string[], sub?: string): Promise<Login>;
@@ -120,6 +121,7 @@ ${options.extra ?? ''}
       server: server(),
       gateway,
       port: listening,
+      folder,
       token,
       client,
       async connected(use, groups, more = {}) {
