@@ -195,9 +195,9 @@ async function enter(
     },
   });
   sessions.add(session);
-  session.endAt((credential?.expiresAt ?? identity.expiresAt * 1000) + setup.config.identity.graceMs);
+  session.lifetime.endAt((credential?.expiresAt ?? identity.expiresAt * 1000) + setup.config.identity.graceMs);
   const { idleTimeoutMs } = setup.config.limits;
-  if (idleTimeoutMs !== undefined) session.idleAfter(idleTimeoutMs);
+  if (idleTimeoutMs !== undefined) session.lifetime.idleAfter(idleTimeoutMs);
   target.use();
   register(premises, session, target.name);
   return { kind: 'admitted', session };

@@ -97,8 +97,8 @@ export async function ask(session: Session, desk: HoldDesk | undefined, run: Hel
   try {
     const pending = await desk.approvals.holds.request(hold);
     // A session that waits for people is not idle.
-    session.ran(1);
-    void pending.end.finally(() => session.ran(-1));
+    session.lifetime.ran(1);
+    void pending.end.finally(() => session.lifetime.ran(-1));
     return waiting(pending, run);
   } catch {
     return { kind: 'refused', refusal: notAsked(run, 'the store for approvals cannot be reached') };

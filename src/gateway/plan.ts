@@ -364,7 +364,7 @@ class Run implements Execution {
 
   constructor(session: Session, statement: ReadStatement, record: RecordId, role: string) {
     this.#role = role;
-    session.ran(1);
+    session.lifetime.ran(1);
     this.record = record;
     this.#session = session;
     this.#statement = statement;
@@ -374,7 +374,7 @@ class Run implements Execution {
     const { audit, sql, now, guard } = this.#session.parts;
     sql.settled(this.#statement, outcome.kind === 'completed');
     guard?.settled(this.#role, outcome);
-    this.#session.ran(-1);
+    this.#session.lifetime.ran(-1);
     try {
       const written = audit.append({
         event: 'settled',

@@ -37,3 +37,40 @@ export function unknownTarget(name: string): Refusal {
 export function noRole({ rule, message, hint }: NoRole): Refusal {
   return { kind: 'policy', rule, message: `sallyport: ${message}`, hint };
 }
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: idle_session_timeout */
+export function idle(ms: number): Refusal {
+  return {
+    kind: 'login',
+    rule: 'idle-timeout',
+    message: `sallyport: the session ends since nothing ran in it for ${Math.round(ms / 1000)} s`,
+    hint: 'Connect again when there is something to do.',
+    sqlstate: '57P05',
+  };
+}
+
+/** Its token or credential is over. */
+export const expired: Refusal = {
+  kind: 'login',
+  rule: 'expired',
+  message: 'sallyport: the session ends since its token has expired',
+  hint: 'Connect again with a new token.',
+};
+
+/** `most`: bytes. */
+export function tooLong(most: number): Refusal {
+  return {
+    kind: 'limit',
+    rule: 'max-statement-bytes',
+    message: `sallyport: denied by rule "max-statement-bytes": the statement is longer than ${most} bytes`,
+    hint: 'Send it in parts, or load data with COPY.',
+  };
+}
+
+/** A role with a time limit, and a client that would lift it. */
+export const timeoutIsFixed: Refusal = {
+  kind: 'policy',
+  rule: 'statement-timeout',
+  message: 'sallyport: denied by rule "statement-timeout": SET statement_timeout',
+  hint: 'The role of this identity limits how long a statement may run.',
+};

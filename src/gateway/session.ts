@@ -9,21 +9,23 @@ import type {
   SessionId,
   Upstream,
 } from '../../protocols/gate.ts';
-import { type AuditSink, isoTime, newRecordId, type OutputLineage, type StatementRecord } from '../audit/index.ts';
+import { type AuditSink, isoTime, newRecordId, type StatementRecord } from '../audit/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { MaskKey } from '../masking/index.ts';
 import type { GatewayMetrics } from '../metrics/index.ts';
 import { judge, type SessionPolicy, type Verdict } from '../policy/index.ts';
 import type { Reading, ReadResult, ReadStatement, SqlReader, SqlSession } from '../sql/index.ts';
-import { columnPath, compare, type Disagreement, withoutLiterals } from '../sql/index.ts';
+import { withoutLiterals } from '../sql/index.ts';
 import type { Detection } from './detection.ts';
 import type { CostGuard } from './guards/cost-guard.ts';
 import type { SessionGuard } from './guards/index.ts';
 import { type Approved, type HeldRun, type HoldDesk, holdText, isApproved } from './holds.ts';
-import { lineageOf } from './lineage.ts';
+import { Lifetime } from './lifetime.ts';
+import { namesOf, noNames } from './names.ts';
 import { type AllowedStatement, maskedColumns, StatementPlan } from './plan.ts';
-import { refusalOf } from './refusals.ts';
+import { refusalOf, timeoutIsFixed, tooLong } from './refusals.ts';
+import { secondRead } from './second-reading.ts';
 import { imitatesTag, type TagStem, tagged, tagStem } from './tag.ts';
 import { literalsWrittenBack } from './write-back.ts';
 
@@ -68,13 +70,7 @@ export class Session implements GateSession {
   readonly started: number;
   /** When a statement was last put on record, in ms since the epoch. */
   lastStatement: number | undefined;
-  #end: ((refusal: Refusal) => void) | undefined;
-  #ending: Refusal | undefined;
-  #expiry: NodeJS.Timeout | undefined;
-  #idle: NodeJS.Timeout | undefined;
-  #running = 0;
-  /** When a statement last began or ended, in ms since the epoch. */
-  #active = 0;
+  readonly lifetime: Lifetime;
   /** Verdicts by reading: readings are shared by all runs of a shape, and a verdict depends on nothing else. */
   #verdicts = new WeakMap<Reading, Judged>();
   #judgedUnder: SessionPolicy | undefined;
@@ -85,6 +81,7 @@ export class Session implements GateSession {
     this.parts = parts;
     this.stem = tagStem(parts.identity.name, parts.identity.issuer, parts.id);
     this.started = parts.now();
+    this.lifetime = new Lifetime(parts.now);
   }
 
   /** Sessions of one identity may end each other's statements (MySQL: COM_PROCESS_KILL). */
@@ -212,29 +209,17 @@ export class Session implements GateSession {
     }
     const known = this.#verdicts.get(reading);
     if (known !== undefined) return known;
-    const verdict = this.#disagreement(reading, text) ?? this.#judged(policy, reading);
-    if (this.parts.secondReader === 'observe' && text !== undefined && !compared.has(reading)) {
-      compared.set(reading, undefined);
-      setImmediate(() => this.#compare(text, reading));
-    }
+    const disputed = this.#secondRead(reading, text);
+    const verdict = disputed === undefined ? this.#judged(policy, reading) : { refusal: disputed };
     this.#verdicts.set(reading, verdict);
     return verdict;
   }
 
-  /** `second-reader: enforce`: what the two read differently is refused. */
-  #disagreement(reading: Reading, text: string | undefined): Judged | undefined {
-    if (this.parts.secondReader !== 'enforce') return undefined;
-    if (text !== undefined && !compared.has(reading)) this.#compare(text, reading);
-    const found = compared.get(reading);
-    if (found === undefined) return undefined;
-    return {
-      refusal: {
-        kind: 'policy',
-        rule: 'second-reader',
-        message: `sallyport: denied by rule "second-reader": ${reading.summary} (${found.message})`,
-        hint: 'Two parsers read this statement differently. Write it in a plainer way.',
-      },
-    };
+  /** What the second reader sees otherwise is recorded, and with `enforce` refused. */
+  #secondRead(reading: Reading, text: string | undefined): Refusal | undefined {
+    return secondRead(this.parts.secondReader, reading, text, ({ message, details }) =>
+      this.#event('disagreement', message, { ...details, fingerprint: reading.fingerprint }),
+    );
   }
 
   #judged(policy: SessionPolicy, reading: Reading): Judged {
@@ -298,14 +283,6 @@ export class Session implements GateSession {
     }
   }
 
-  /** Records where the second reader sees something else. */
-  #compare(text: string, reading: Reading): void {
-    const disagreement = compare(text, reading);
-    compared.set(reading, disagreement);
-    if (disagreement === undefined) return;
-    this.#event('disagreement', disagreement.message, { ...disagreement.details, fingerprint: reading.fingerprint });
-  }
-
   /** An event of this session that nobody waits for; the journal reports its own failure. */
   #event(
     event: 'disagreement' | 'session-end',
@@ -357,7 +334,7 @@ export class Session implements GateSession {
       client,
       text: text.text,
       fingerprint: reading?.fingerprint ?? '',
-      verbs: reading?.verbs ?? none,
+      verbs: reading?.verbs ?? [],
       tables: names.tables,
       columns: names.columns,
       lineage: names.lineage,
@@ -409,47 +386,16 @@ export class Session implements GateSession {
   }
 
   onEnd(listener: (refusal: Refusal) => void): void {
-    this.#end = listener;
-    if (this.#ending !== undefined) listener(this.#ending);
+    this.lifetime.onEnd(listener);
   }
 
   /** Ends the session from the gateway's side: the client gets the refusal as its last message. */
   terminate(refusal: Refusal): void {
-    if (this.#ending !== undefined) return;
-    this.#ending = refusal;
-    this.#end?.(refusal);
-  }
-
-  /** Ends the session with its identity: at this time, in ms since the epoch. */
-  endAt(time: number): void {
-    // Timers hold 2^31 ms at most; a longer wait is taken in parts.
-    const wait = Math.max(0, time - this.parts.now());
-    this.#expiry = setTimeout(
-      () => (wait > longestTimer ? this.endAt(time) : this.terminate(expired)),
-      Math.min(wait, longestTimer),
-    );
-    this.#expiry.unref();
-  }
-
-  /** Ends the session when nothing has run in it for so long. */
-  idleAfter(ms: number): void {
-    this.#idle = setTimeout(() => {
-      const quiet = this.#running > 0 ? 0 : this.parts.now() - Math.max(this.started, this.#active);
-      if (quiet >= ms) this.terminate(idle(ms));
-      else this.idleAfter(ms);
-    }, ms);
-    this.#idle.unref();
-  }
-
-  /** A statement has begun (1) or ended (-1), or waits for people meanwhile. */
-  ran(change: 1 | -1): void {
-    this.#running += change;
-    this.#active = this.parts.now();
+    this.lifetime.end(refusal);
   }
 
   end(cause: string): void {
-    clearTimeout(this.#expiry);
-    clearTimeout(this.#idle);
+    this.lifetime.close();
     this.parts.ended(this);
     this.#event('session-end', cause, { ms: this.parts.now() - this.started });
   }
@@ -464,68 +410,8 @@ export interface RecordedText {
 /** A verdict, or a refusal of the gateway's own before or beside it. */
 type Judged = Verdict | { readonly refusal: Refusal };
 
-interface Names {
-  readonly tables: readonly string[];
-  readonly columns: readonly string[];
-  readonly lineage: readonly OutputLineage[] | undefined;
-}
-
-const none: readonly never[] = [];
-const noNames: Names = { tables: none, columns: none, lineage: undefined };
-/** Names as records write them, rendered once for a reading and not for each run. */
-const rendered = new WeakMap<Reading, Names>();
-
-function namesOf(reading: Reading): Names {
-  let names = rendered.get(reading);
-  if (names === undefined) {
-    const tables = reading.tables.map(({ schema, table }) => (schema === '' ? table : `${schema}.${table}`));
-    names = { tables: [...new Set(tables)], columns: reading.columns.map(columnPath), lineage: lineageOf(reading) };
-    rendered.set(reading, names);
-  }
-  return names;
-}
-
-const longestTimer = 2 ** 31 - 1;
-
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html: idle_session_timeout */
-function idle(ms: number): Refusal {
-  return {
-    kind: 'login',
-    rule: 'idle-timeout',
-    message: `sallyport: the session ends since nothing ran in it for ${Math.round(ms / 1000)} s`,
-    hint: 'Connect again when there is something to do.',
-    sqlstate: '57P05',
-  };
-}
-
-const expired: Refusal = {
-  kind: 'login',
-  rule: 'expired',
-  message: 'sallyport: the session ends since its token has expired',
-  hint: 'Connect again with a new token.',
-};
-
-function tooLong(most: number): Refusal {
-  return {
-    kind: 'limit',
-    rule: 'max-statement-bytes',
-    message: `sallyport: denied by rule "max-statement-bytes": the statement is longer than ${most} bytes`,
-    hint: 'Send it in parts, or load data with COPY.',
-  };
-}
-
 /** Under which names the dialects have it. */
 const timeouts: ReadonlySet<string> = new Set(['statement_timeout', 'max_statement_time', 'max_execution_time']);
-
-const timeoutIsFixed: Refusal = {
-  kind: 'policy',
-  rule: 'statement-timeout',
-  message: 'sallyport: denied by rule "statement-timeout": SET statement_timeout',
-  hint: 'The role of this identity limits how long a statement may run.',
-};
-
-/** Readings the second reader has seen, and where it differs; they are shared by all sessions of a target. */
-const compared = new WeakMap<Reading, Disagreement | undefined>();
 
 const secretWords = /password|identified|secret|credential|conninfo|encrypted|token|private key/i;
 
