@@ -178,6 +178,8 @@ function flowDecisions(session: SessionPolicy, reading: Reading, level: Level): 
 /** A plain copy under the same mask, or under one that shows nothing, gives nothing away; a computed value is another value. */
 function staysMasked(session: SessionPolicy, source: Source, mask: ColumnMask, { into }: Flow, level: Level): boolean {
   if (into.kind !== 'column' || source.how !== 'copied') return false;
+  // Its definition is the session's own, and may be made to tell pieces.
+  if (into.schema === 'pg_temp') return false;
   const there = maskThere(session, into, level);
   if (there === undefined || !asStrict(there, mask)) return false;
   return sameSpec(there.spec, mask.spec) || there.spec.kind === 'redact' || there.spec.kind === 'null';

@@ -95,9 +95,13 @@ for (const secret of secrets) {
   }
 }
 
-/** The secret of which a piece, an encoding or a hash stands in the text, with the piece. */
-export function leakIn(text: string): string | undefined {
+/**
+ * The secret of which a piece, an encoding or a hash stands in the text, with the piece. Where any number may stand by chance, pieces must
+ * be of `least` characters.
+ */
+export function leakIn(text: string, least = 0): string | undefined {
   for (const [length, forms] of byLength) {
+    if (length < least) continue;
     for (let at = 0; at + length <= text.length; at++) {
       const piece = text.slice(at, at + length);
       const secret = forms.get(piece);

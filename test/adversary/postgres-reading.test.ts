@@ -79,5 +79,8 @@ describe('ordinary queries on Postgres, by reading and verdict', () => {
     if (process.env.SHOW_REFUSED !== undefined)
       console.log(`${refused.length} of ${ordinary.length} refused\n${refused.join('\n')}`);
     expect(refused.length, refused.join('\n')).toBeLessThanOrEqual(ordinary.length * 0.02);
+    const page = readFileSync(new URL('../../docs/threat-model.md', import.meta.url), 'utf8');
+    expect(page).toMatch(new RegExp(`ordinary queries refused in error +\\| ${refused.length} +\\|`));
+    expect(page).toMatch(new RegExp(`ordinary queries over masked tables .*\\| ${ordinary.length} +\\|`));
   });
 });

@@ -25,7 +25,7 @@ const queries = {
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and ${notTemporary}`,
   columns: `
     select a.attrelid, a.attname, a.attnum, a.atttypid, a.attnotnull, a.attgenerated <> '',
-      exists (select from pg_index i where i.indrelid = a.attrelid and (i.indisunique or i.indisexclusion) and a.attnum = any (i.indkey))
+      exists (select from pg_index i where i.indrelid = a.attrelid and (i.indisunique or i.indisexclusion) and a.attnum = any (i.indkey)), a.atttypmod
     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
     where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and ${notTemporary}
     order by a.attrelid, a.attnum`,
@@ -170,6 +170,7 @@ function addColumns(catalog: Catalog, rows: readonly Row[]): void {
       notNull: row[4] === true,
       generated: row[5] === true,
       ...(row[6] === true ? { unique: true } : {}),
+      ...(Number(row[7] ?? -1) < 0 ? {} : { limit: Number(row[7]) }),
     };
     table.columns.push(column);
   }

@@ -12,6 +12,8 @@ export interface Column {
   readonly generated: boolean;
   /** It is part of a unique index: writing a value tells whether it is there already. */
   readonly unique?: boolean;
+  /** Its type's length, precision or scale, as the server encodes it; left out where there is none. */
+  readonly limit?: number;
 }
 
 /** r table, p partitioned, v view, m materialized view, f foreign, S sequence, c composite type, i temporary or virtual. */

@@ -58,6 +58,11 @@ export function generic(analysis: Analysis, node: Node): void {
   else if (kind !== 'CreateStmt') readExpressions(analysis, node, scope);
   unseenFunctions(analysis, node);
   if (outward.has(kind)) analysis.sideDoor(kind.replace(/Stmt$/, ''), reachesOut);
+  if (kind === 'ClusterStmt') {
+    // Which columns the index has is not known here; afterwards the rows come in their order.
+    if (relation === undefined) analysis.sideDoor('CLUSTER', 'puts the rows of every table in the order of an index');
+    for (const field of relation === undefined ? [] : plainFields(relation)) analysis.useValue(field.value, 'order');
+  }
   if (kind === 'RefreshMatViewStmt') {
     // An error of the refresh quotes the new rows.
     for (const field of relation === undefined ? [] : viewFields(analysis, relation))

@@ -2,7 +2,8 @@
 import type { Analysis } from './analysis.ts';
 import { generic } from './ddl-other.ts';
 import { readExpressions, rowsOf } from './definitions.ts';
-import { lookup } from './from.ts';
+import { lookup, plainFields } from './from.ts';
+import { localRelation } from './local.ts';
 import { query } from './queries.ts';
 import type { Scope } from './scope.ts';
 import { statement } from './statements.ts';
@@ -63,10 +64,14 @@ export function createTableAs(analysis: Analysis, body: CreateTableAsStmt, scope
   );
 }
 
+function schemaOf(analysis: Analysis, range: RangeVar | undefined): string {
+  const temporary = range?.relpersistence === 't' || range?.schemaname === 'pg_temp';
+  return temporary ? 'pg_temp' : (range?.schemaname ?? creationSchema(analysis));
+}
+
 function remember(analysis: Analysis, range: RangeVar | undefined, fields: readonly Field[]): void {
   const name = range?.relname ?? '';
-  const temporary = range?.relpersistence === 't' || range?.schemaname === 'pg_temp';
-  const schema = temporary ? 'pg_temp' : (range?.schemaname ?? creationSchema(analysis));
+  const schema = schemaOf(analysis, range);
   // Where one of this name is there already, which one a name means afterwards is for the next catalog to say.
   if (analysis.inside > 0 || analysis.catalog.relation(schema, name, []) !== undefined) touch(analysis, [name]);
   else analysis.effects.push({ kind: 'create', name, schema, fields });
@@ -97,7 +102,15 @@ export function createTable(analysis: Analysis, body: CreateStmt): void {
       );
   }
   generic(analysis, { CreateStmt: body });
-  readExpressions(analysis, body, rowsOf(body.relation?.relname ?? '', fields, undefined));
+  // A mask by wildcard may stand over the new columns: what the definition makes of them counts.
+  const name = body.relation?.relname ?? '';
+  const { relation } = localRelation(schemaOf(analysis, body.relation), name, fields);
+  readExpressions(analysis, body, rowsOf(name, plainFields(relation), relation));
+  for (const node of body.partspec?.partParams ?? []) {
+    // Which partition a row is in shows by its tableoid.
+    const key = plainFields(relation).find((field) => field.name === as(node, 'PartitionElem')?.name);
+    if (key !== undefined) analysis.useValue(key.value, 'group');
+  }
   remember(analysis, body.relation, fields);
 }
 

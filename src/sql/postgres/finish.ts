@@ -13,9 +13,8 @@ import type {
 } from '../reading.ts';
 import type { Analysis, UseFact } from './analysis.ts';
 import type { Column } from './catalog.ts';
-import { isParameter } from './functions.ts';
 import { as, kindOf, type Node, names, type RangeVar } from './tree.ts';
-import type { Field, How, Sources } from './value.ts';
+import { type Field, type How, isParameter, type Sources } from './value.ts';
 
 const dependence: Record<How, Dependence> = { 0: 'chosen', 1: 'copied', 2: 'derived' };
 const columnNames = new WeakMap<Column, ColumnName>();

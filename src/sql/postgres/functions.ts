@@ -18,7 +18,9 @@ import {
   derived,
   type Field,
   type How,
+  isParameter,
   nullValue,
+  parametersName,
   rootless,
   rootlessOf,
   rowValue,
@@ -31,7 +33,7 @@ export function parameterColumns(names: readonly string[], types: readonly numbe
   const table: Relation = {
     oid: 0,
     schema: '',
-    name: '$parameters',
+    name: parametersName,
     kind: 't',
     rowType: 0,
     columns: [],
@@ -49,10 +51,6 @@ export function parameterColumns(names: readonly string[], types: readonly numbe
     notNull: false,
     generated: false,
   }));
-}
-
-export function isParameter(column: Column): boolean {
-  return column.table.schema === '' && column.table.name === '$parameters';
 }
 
 export function parameterValue(column: Column): Value {

@@ -3,14 +3,25 @@ import type { Analysis } from './analysis.ts';
 import type { Column, FunctionFact } from './catalog.ts';
 import { condition } from './conditions.ts';
 import { evaluate } from './expressions.ts';
-import { isParameter, parameterValue, shapeResult } from './functions.ts';
+import { parameterValue, shapeResult } from './functions.ts';
 import { parse } from './parser.ts';
 import { assignedPart } from './plpgsql-text.ts';
 import { query } from './queries.ts';
 import { Scope } from './scope.ts';
 import { statement } from './statements.ts';
 import { as, type Node } from './tree.ts';
-import { chosenBy, derive, either, type Field, fieldOf, nullValue, rootless, rowValue, type Value } from './value.ts';
+import {
+  chosenBy,
+  derive,
+  either,
+  type Field,
+  fieldOf,
+  isParameter,
+  nullValue,
+  rootless,
+  rowValue,
+  type Value,
+} from './value.ts';
 
 export type Json = { readonly [key: string]: unknown };
 

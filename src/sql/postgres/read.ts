@@ -1,12 +1,12 @@
 // One text in given surroundings: parse, walk, and the virtual effects of each statement on those behind it.
 import type { ReadResult, ReadStatement } from '../reader.ts';
 import { Analysis, type Effect, type LocalRelation, type Remembered, type Surroundings, TooDeep } from './analysis.ts';
-import { type Column, effectivePath, type Relation, splitSearchPath } from './catalog.ts';
+import { effectivePath, splitSearchPath } from './catalog.ts';
 import { readingOf } from './finish.ts';
 import { type Shape, scan } from './lexer.ts';
+import { localRelation } from './local.ts';
 import { GrammarError, parse } from './parser.ts';
 import { readStatement } from './statements.ts';
-import { addSources, columnValue, type Field, type How } from './value.ts';
 
 /** What is known of a session; texts are read against it, and change it when they have run. */
 export interface SessionState {
@@ -169,46 +169,6 @@ export function applyEffects(
       default:
     }
   }
-}
-
-/** A table that only this session sees, with what its columns were made of. */
-export function localRelation(schema: string, name: string, fields: readonly Field[]): LocalRelation {
-  const relation: Relation = {
-    oid: 0,
-    schema,
-    name,
-    kind: 't',
-    rowType: 0,
-    columns: [],
-    parents: [],
-    children: [],
-    definition: undefined,
-    rules: [],
-    triggers: [],
-  };
-  const shown = fields.map((field, at) => {
-    const column: Column = {
-      table: relation,
-      name: field.name,
-      attnum: at + 1,
-      type: field.value.type,
-      notNull: false,
-      generated: false,
-    };
-    relation.columns.push(column);
-    const sources = new Map<Column, How>(columnValue(column).sources);
-    addSources(sources, field.value.sources, undefined);
-    return {
-      name: field.name,
-      value: {
-        sources,
-        pure: field.value.pure || field.value.sources.size === 0,
-        constants: 0,
-        type: field.value.type,
-      },
-    };
-  });
-  return { relation, fields: shown };
 }
 
 /** Turns UTF-8 byte offsets into UTF-16 offsets; for plain ASCII they are the same. */

@@ -5,7 +5,7 @@ import { castLike, firstOnly, lastOnly, storedOnly, total } from './builtins.ts'
 import type { Column, FunctionFact } from './catalog.ts';
 import { type A_Expr, as, type FuncCall, type Node } from './tree.ts';
 import { typeOids } from './types.ts';
-import { chosen, isStored, type Value } from './value.ts';
+import { chosen, isPlain, isStored, type Value } from './value.ts';
 
 const integers: ReadonlySet<number> = new Set([typeOids.int2, typeOids.int4, typeOids.int8]);
 const moments: ReadonlySet<number> = new Set([typeOids.date, typeOids.timestamp, typeOids.timestamptz]);
@@ -92,13 +92,13 @@ function isHarmless(analysis: Analysis, name: string, args: readonly Value[], ca
       analysis.literalSensitive = true;
       const [from, to] = [constantOf(call.args?.[1])?.text, constantOf(call.args?.[2])?.text];
       if (from === undefined || to === undefined) return false;
-      return to.length <= from.length || (input?.pure === true && to.length <= mostInserted);
+      return to.length <= from.length || (input !== undefined && isPlain(input) && to.length <= mostInserted);
     }
     case 'regexp_replace': {
       analysis.literalSensitive = true;
       const to = constantOf(call.args?.[2])?.text;
       if (to === undefined || !isPlainPattern(call)) return false;
-      return to === '' || (input?.pure === true && to.length <= mostInserted);
+      return to === '' || (input !== undefined && isPlain(input) && to.length <= mostInserted);
     }
     case 'regexp_count':
     case 'regexp_like':
@@ -215,10 +215,10 @@ function isSteady(
   if (found === undefined) return name === '/' && integers.has(other.type);
   analysis.literalSensitive = true;
   const exact = value.type === typeOids.numeric;
-  if (found.text !== undefined) return name !== '*' && name !== '/' && value.pure && isShortSpan(found.text);
+  if (found.text !== undefined) return name !== '*' && name !== '/' && isPlain(value) && isShortSpan(found.text);
   const number = found.number ?? 0;
   if (name === '/') return number >= 0.001;
-  if (number > mostAdded || !(value.pure || exact)) return false;
+  if (number > mostAdded || !(isPlain(value) || exact)) return false;
   return name !== '*' || exact || !Number.isInteger(number) || other.type === typeOids.numeric || number <= mostTimes;
 }
 
@@ -229,7 +229,7 @@ function isShortSpan(text: string): boolean {
 
 /** Both are columns of one table: who could choose one of the values has written the other beside it. */
 function sameTable(one: Value, other: Value): boolean {
-  if (!one.pure || !other.pure) return false;
+  if (!isPlain(one) || !isPlain(other)) return false;
   const table = onlyTable(one);
   return table !== undefined && table === onlyTable(other);
 }

@@ -122,7 +122,21 @@ function mergeFields(values: readonly Value[]): readonly Field[] | undefined {
 
 /** As stored, or a fixed part of what is stored: whether a piece of it is there tells nothing that was computed. */
 export function isStored(value: Value): boolean {
-  return value.pure || value.part === true || value.sources.size === 0;
+  return isPlain(value) || value.part === true || value.sources.size === 0;
+}
+
+/** The uncomputed value of a column, and not of a function's parameter, which may be anything. */
+export function isPlain(value: Value): boolean {
+  if (!value.pure) return false;
+  for (const column of value.sources.keys()) if (isParameter(column)) return false;
+  return true;
+}
+
+/** Parameters stand in sources as columns of a table that nothing else names. */
+export const parametersName = '$parameters';
+
+export function isParameter(column: Column): boolean {
+  return column.table.schema === '' && column.table.name === parametersName;
 }
 
 /** The same value, with further columns that chose its row. */

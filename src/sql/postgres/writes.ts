@@ -25,6 +25,7 @@ import {
   type UpdateStmt,
   type WithClause,
 } from './tree.ts';
+import { keepsValue, type TypeRef } from './types.ts';
 import { addSources, chosen, type Field, fieldOf, type How, rootless, type Value } from './value.ts';
 
 /** Reads a writing statement; undefined where the node is none. */
@@ -83,7 +84,24 @@ function write(analysis: Analysis, target: Target, name: string, value: Value, n
     analysis.flow(value.sources, { kind: 'column', column });
     store(analysis, column, node);
     if (column.unique === true) conflicts(analysis, column, value);
+    if (!fits(analysis, column, value)) analysis.useValue(value, 'argument');
   }
+}
+
+/** Whether every stored value of the one can stand in the other: a narrower type or a domain takes it or fails by what it is. */
+function fits(analysis: Analysis, column: Column, value: Value): boolean {
+  if (value.sources.size === 0) return true;
+  for (const [source, how] of value.sources) {
+    if (how === chosen || source === column) continue;
+    if (source.type !== column.type && !keepsValue(analysis.catalog, source.type, plainType(column))) return false;
+    if (analysis.catalog.types.get(column.type)?.kind === 'd' && source.type !== column.type) return false;
+    if (column.limit !== undefined && column.limit !== source.limit) return false;
+  }
+  return true;
+}
+
+function plainType(column: Column): TypeRef {
+  return { oid: column.type, name: '', array: false, limited: column.limit !== undefined };
 }
 
 /** What is written to a unique column meets all that is there. */
