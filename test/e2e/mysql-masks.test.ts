@@ -12,7 +12,10 @@ import { mysqlHouse } from './mysql-support.ts';
 const agent = ['crew-agent'];
 
 describe.runIf(haveMariadb)('masks before MySQL', () => {
-  const at = mysqlHouse({ target: '    detectors: { action: mask, kinds: [card, email] }' });
+  const at = mysqlHouse({
+    target: '    detectors: { action: mask, kinds: [card, email] }',
+    extra: 'limits: { login-timeout: 2m }',
+  });
 
   beforeAll(() =>
     at().connected(async (connection) => {

@@ -125,7 +125,7 @@ ${options.extra ?? ''}
       token,
       client,
       async connected(use, groups, more = {}) {
-        const connection = await mysql.createConnection({ ...(await client(groups)), ...more });
+        const connection = await mysql.createConnection({ connectTimeout: 60_000, ...(await client(groups)), ...more });
         try {
           return await use(connection);
         } finally {
