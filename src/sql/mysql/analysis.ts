@@ -75,7 +75,7 @@ type OpaqueFact = Omit<Opaque, 'position'> & { readonly offset: number | undefin
 
 export class TooDeep extends Error {}
 
-const maxDepth = 400;
+const maxDepth = 800;
 
 export class Analysis {
   readonly catalog: Catalog;

@@ -5,7 +5,7 @@ import { type Column, isText } from './catalog.ts';
 import { evaluate, evaluateAll } from './expressions.ts';
 import { query } from './queries.ts';
 import type { Scope } from './scope.ts';
-import { firstToken, has, kid, operands, type Tree, words } from './tree.ts';
+import { chain, firstToken, has, kid, operands, type Tree, words } from './tree.ts';
 import { addChosen, chosen, constant, type How, rootless, type Sources, type Value } from './value.ts';
 
 const comparisons: Readonly<Record<string, UseKind>> = {
@@ -33,6 +33,8 @@ function decide(analysis: Analysis, tree: Tree, scope: Scope, into: Map<Column, 
     case 'ExprOr':
     case 'ExprAnd':
     case 'ExprXor':
+      for (const each of chain(tree)) decide(analysis, each, scope, into);
+      break;
     case 'ExprNot':
     case 'ExprIs':
     case 'SimpleExprNot':

@@ -187,6 +187,7 @@ function analyseTokens(
   const parameters = new Map<Token, number>();
   for (const token of tokens) if (token.kind === 'parameter') parameters.set(token, parameters.size);
   analysis.parameters = parameters;
+  if (depthOf(tokens) > mostNested) throw new TooDeep();
   const mended = mend(analysis, tokens);
   if (mended.kind === 'done') return analysis;
   const parsed = parse(mended.tokens, state.dialect, mended.program ? 'program' : 'statement');
@@ -218,6 +219,20 @@ function analyseTokens(
   if (tree !== undefined) statement(analysis, tree, undefined, returning);
   for (const verb of mended.verbs) analysis.verbs.add(verb);
   return analysis;
+}
+
+/** The time the grammar takes grows with the square of the depth of parentheses; no application comes near this. */
+const mostNested = 60;
+
+function depthOf(tokens: readonly Token[]): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const token of tokens) {
+    if (token.kind !== 'operator') continue;
+    if (token.text === '(') deepest = Math.max(deepest, ++depth);
+    else if (token.text === ')') depth--;
+  }
+  return deepest;
 }
 
 function selectListOf(tree: Tree): Tree | undefined {

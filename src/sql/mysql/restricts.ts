@@ -2,7 +2,7 @@
 import type { Analysis } from './analysis.ts';
 import type { Column } from './catalog.ts';
 import { resolve, type Scope } from './scope.ts';
-import { everyTree, has, kid, kidsOf, nameParts, operands, type Tree, words } from './tree.ts';
+import { chain, everyTree, has, kid, kidsOf, nameParts, operands, type Tree, words } from './tree.ts';
 
 export interface Restriction {
   readonly restricts: boolean;
@@ -11,6 +11,9 @@ export interface Restriction {
 
 const yes: Restriction = { restricts: true, why: '' };
 const no = (why: string): Restriction => ({ restricts: false, why });
+
+/** Alternatives are compared each with each. */
+const mostAlternatives = 200;
 
 /** Says whether a condition restricts; it must depend on a column of the tables written to. */
 export function restricts(
@@ -43,10 +46,12 @@ export function restricts(
     }
     case 'ExprAnd':
     case 'ExprOr': {
-      const all = inner.map((each) => restricts(analysis, each, scope, targets, negated));
+      const all = chain(tree).map((each) => restricts(analysis, each, scope, targets, negated));
       if ((tree.kind === 'ExprAnd') !== negated) return all.find((each) => each.restricts) ?? all[0] ?? yes;
       analysis.boundSensitive = true;
-      if (complementary(alternatives(tree))) return no('its alternatives cover every row');
+      const parts = alternatives(tree);
+      if (parts.length > mostAlternatives) return no('it has too many alternatives to be looked at');
+      if (complementary(parts)) return no('its alternatives cover every row');
       return all.find((each) => !each.restricts) ?? yes;
     }
     case 'PrimaryExprIsNull': {
@@ -160,7 +165,7 @@ function columnOf(tree: Tree | undefined, scope: Scope): Column | undefined {
 
 function alternatives(tree: Tree): readonly Tree[] {
   const inner = operands(tree);
-  if (tree.kind === 'ExprOr') return inner.flatMap(alternatives);
+  if (tree.kind === 'ExprOr') return chain(tree).flatMap(alternatives);
   const [only] = inner;
   if ((tree.kind === 'SimpleExprList' || tree.kind === 'ExprList') && inner.length === 1 && only !== undefined)
     return alternatives(only);
@@ -263,7 +268,7 @@ export function fold(tree: Tree | undefined): Literal | undefined {
     }
     case 'ExprAnd':
     case 'ExprOr':
-      return foldLogic(tree.kind === 'ExprOr', inner.map(fold));
+      return foldLogic(tree.kind === 'ExprOr', chain(tree).map(fold));
     case 'PrimaryExprIsNull': {
       const value = fold(first);
       return value === undefined ? undefined : (value === null) !== has(tree, 'NotRule') ? 1 : 0;

@@ -34,6 +34,24 @@ export function operands(tree: Tree): readonly Tree[] {
   return tree.kids.filter((each) => isExpression(each));
 }
 
+/** The operands of a chain of one operator, `a AND b AND c`, which leans to the left, without recursion. */
+export function chain(tree: Tree): readonly Tree[] {
+  const parts: Tree[] = [];
+  let at = tree;
+  for (;;) {
+    const inner = operands(at);
+    const [first] = inner;
+    parts.push(...inner.slice(1).reverse());
+    if (first === undefined) break;
+    if (first.kind !== tree.kind) {
+      parts.push(first);
+      break;
+    }
+    at = first;
+  }
+  return parts.reverse();
+}
+
 const valueLeaves: ReadonlySet<string> = new Set([
   'PARAM_MARKER',
   'INT_NUMBER',
