@@ -69,6 +69,7 @@ describe.runIf(haveMariadb)('stock MySQL clients', () => {
     const ask = async (sql: string, ...options: readonly string[]) => {
       const args = [
         '--no-defaults',
+        '--connect-timeout=60',
         `--host=${host}`,
         `--port=${port}`,
         `--user=${user}`,
