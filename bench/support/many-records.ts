@@ -291,8 +291,9 @@ async function tally(store: Store, table: string): Promise<void> {
   const sums = `count(*) filter (where verdict = 'allow'), count(*) filter (where verdict = 'deny'), count(*) filter (where verdict = 'hold')`;
   const into = 'insert into sallyport.record_tallies (kind, name, part, period, allowed, denied, held, rows, latest)';
   const hour = `date_trunc('hour', time)`;
+  const day = `date_trunc('day', time)`;
   await store.query(
-    `${into} select 'identity', identity, '', ${hour}, ${sums}, coalesce(sum(rows), 0), max(time) from ${table} group by identity, ${hour}`,
+    `${into} select 'identity', identity, '', ${day}, ${sums}, coalesce(sum(rows), 0), max(time) from ${table} group by identity, ${day}`,
   );
   await store.query(
     `${into} select 'rule', rule, '', ${hour}, ${sums}, 0, max(time) from ${table} where rule is not null group by rule, ${hour}`,
@@ -303,7 +304,7 @@ async function tally(store: Store, table: string): Promise<void> {
     ['masked', 'masked'],
   ]) {
     await store.query(
-      `${into} select '${kind}', name, '', ${hour}, ${sums}, 0, max(time) from ${table}, unnest(${column}) as name group by name, ${hour}`,
+      `${into} select '${kind}', name, '', ${day}, ${sums}, 0, max(time) from ${table}, unnest(${column}) as name group by name, ${day}`,
     );
   }
   await store.query(

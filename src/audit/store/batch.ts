@@ -107,13 +107,13 @@ export class Counts {
     };
     if (row.rule !== undefined) count('rule', row.rule, hour);
     if (row.identity !== undefined) {
-      count('identity', row.identity, hour).rows += row.rows ?? 0;
+      count('identity', row.identity, day).rows += row.rows ?? 0;
       for (const table of row.tables) count('touch', row.identity, day, table);
     }
-    for (const table of row.tables) count('table', table, hour);
-    for (const column of row.columns) count('column', column, hour);
-    for (const column of row.masked) count('masked', column, hour);
-    this.detected(row.details.detected, row.tables, hour, row.time);
+    for (const table of row.tables) count('table', table, day);
+    for (const column of row.columns) count('column', column, day);
+    for (const column of row.masked) count('masked', column, day);
+    this.detected(row.details.detected, row.tables, day, row.time);
   }
 
   /** What detectors found in results: by detector, on the table where there is only one. */
@@ -130,10 +130,10 @@ export class Counts {
   /** What a late settlement brought. */
   late(settled: LateRow): void {
     const time = settled.time.toISOString();
-    const hour = `${time.slice(0, 13)}:00:00.000Z`;
+    const day = `${time.slice(0, 10)}T00:00:00.000Z`;
     if (settled.identity !== null)
-      this.#tally('identity', settled.identity, '', hour, time).rows += Number(settled.rows);
-    this.detected(settled.details.detected, settled.tables, hour, time);
+      this.#tally('identity', settled.identity, '', day, time).rows += Number(settled.rows);
+    this.detected(settled.details.detected, settled.tables, day, time);
   }
 
   /** In an order that is the same for every gateway, so that two never wait for each other in a circle. */

@@ -1,5 +1,5 @@
 // Searches the store, newest first (or oldest first), a page at a time. Common matches are found by walking back through the
-// latest records; rare ones by the index, in stretches of time that double while they bring nothing.
+// latest records; rare ones by the index, in stretches of time that grow while they bring too little.
 import type { Queries, Store } from '../../store/types.ts';
 import { type AuditFilter, FilterError } from '../filter.ts';
 import { type Conditions, conditionsOf } from './conditions.ts';
@@ -28,6 +28,9 @@ export interface FoundRecords {
 /** Rows looked at one by one before the index is asked. */
 const WALK = 4000;
 const HOUR_MS = 3_600_000;
+/** Asking costs the planner more than the index: a day, then eight, then all there may be. */
+const FIRST_HOURS = 24;
+const GROWTH = 8;
 const MOST = 1000;
 
 interface Cursor {
@@ -40,8 +43,7 @@ export async function searchRecords(store: Store, filter: AuditFilter, page: Rec
   const limit = Math.max(1, Math.min(MOST, page.limit ?? 50));
   const oldest = page.order === 'oldest';
   const until = performance.now() + (page.budgetMs ?? 800);
-  const conditions = await conditionsOf(store, filter);
-  const bounds = conditions === undefined ? undefined : await boundsOf(store, filter);
+  const [conditions, bounds] = await Promise.all([conditionsOf(store, filter), boundsOf(store, filter)]);
   const nothing: FoundRecords = { records: [], next: undefined, reached: undefined };
   if (conditions === undefined || bounds === undefined) return nothing;
   const search = new Search(conditions, oldest, page.textLimit ?? 4096);
@@ -64,14 +66,14 @@ export async function searchRecords(store: Store, filter: AuditFilter, page: Rec
     return done(found, undefined);
   }
   if (conditions.sql.length === 0) {
-    found.push(...(await search.walk(store, cursor, search.end(bounds), limit + 1)));
+    found.push(...(await search.first(store, cursor, search.end(bounds), limit + 1)));
     return done(found, undefined);
   }
   const stop = await search.boundary(store, cursor, bounds, WALK);
   found.push(...(await search.walk(store, cursor, stop ?? search.end(bounds), limit + 1)));
   if (found.length > limit || stop === undefined) return done(found, undefined);
   cursor = stop;
-  for (let hours = 1; ; ) {
+  for (let hours = FIRST_HOURS; ; ) {
     const edge = search.edge(cursor, hours, bounds);
     const left = until - performance.now();
     if (left < 50) return done(found, cursor);
@@ -88,7 +90,7 @@ export async function searchRecords(store: Store, filter: AuditFilter, page: Rec
     found.push(...rows);
     if (found.length > limit || edge.last) return done(found, undefined);
     cursor = edge.cursor;
-    hours *= 2;
+    hours *= GROWTH;
   }
 }
 
@@ -158,6 +160,15 @@ class Search {
       values,
     );
     return row === undefined ? undefined : { ms: row.time.getTime(), record: row.record };
+  }
+
+  /** The first records, where nothing is asked of them but their time. */
+  first(queries: Queries, from: Cursor, to: Cursor, limit: number): Promise<readonly SelectedRow[]> {
+    const { sql, values } = this.#between(from, to, []);
+    return queries.query<SelectedRow>(
+      `select ${this.#columns} from sallyport.records where ${sql} order by ${this.#order} limit ${limit}`,
+      values,
+    );
   }
 
   /** Matches by reading record after record. */

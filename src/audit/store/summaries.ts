@@ -45,7 +45,7 @@ export async function statementCounts(
 }
 
 export interface SummaryOptions {
-  /** ISO 8601, rounded down to the hour; left out: all that is kept. */
+  /** ISO 8601, rounded down to the hour for rules and to the day for all else; left out: all that is kept. */
   readonly since?: string | undefined;
   readonly limit?: number | undefined;
   /** `next` of the page before. */
@@ -129,7 +129,7 @@ export async function columnSummaries(store: Queries, options: SummaryOptions = 
      from sallyport.record_tallies
      where kind in ('column', 'masked') and period >= $1 and ($2::text is null or strpos(lower(name), lower($2)) > 0)
      group by name order by masked desc, allowed desc, name limit $3 offset $4`,
-    [since(options, 'hour'), options.like ?? null, limit + 1, offset],
+    [since(options, 'day'), options.like ?? null, limit + 1, offset],
   );
   return {
     items: rows.slice(0, limit).map((row) => ({ ...counted(row), masked: Number(row.masked) })),
@@ -155,7 +155,7 @@ export async function detections(store: Queries, options: SummaryOptions = {}): 
      from sallyport.record_tallies
      where kind = 'detected' and period >= $1 and ($2::text is null or strpos(lower(part), lower($2)) > 0)
      group by name, part order by sum(rows) desc, name, part limit $3 offset $4`,
-    [since(options, 'hour'), options.like ?? null, limit + 1, offset],
+    [since(options, 'day'), options.like ?? null, limit + 1, offset],
   );
   return {
     items: rows.slice(0, limit).map(({ name, part, allowed, rows: values, latest }) => ({
@@ -182,7 +182,7 @@ async function tallies(
      from sallyport.record_tallies
      where kind = $1 and period >= $2 and ($3::text is null or strpos(lower(name), lower($3)) > 0)
      group by name order by ${order === 'latest' ? 'latest' : 'sum(allowed + denied + held)'} desc, name limit $4 offset $5`,
-    [kind, since(options, 'hour'), options.like ?? null, limit + 1, offset],
+    [kind, since(options, kind === 'rule' ? 'hour' : 'day'), options.like ?? null, limit + 1, offset],
   );
   return { rows: rows.slice(0, limit), next: rows.length > limit ? String(offset + limit) : undefined };
 }

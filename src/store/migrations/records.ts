@@ -97,7 +97,7 @@ export const records: Migration = {
       events bigint not null default 0
     );
 
-    -- Counts by name: a rule, an identity, a table, a column, a masked column (by the hour), an identity on a table (by the day).
+    -- Counts by name: a rule by the hour; an identity, a table, a column, a masked column, an identity on a table by the day.
     create table sallyport.record_tallies (
       kind text not null,
       name text collate "C" not null,
