@@ -93,7 +93,7 @@ async function seed(config: Config): Promise<void> {
   const names = ['crew-support-7', 'crew-support-12', 'billing-agent', 'report-writer', 'chargeback-bot'];
   const sessions = names.map(() => newSessionId());
   const total = usual.reduce((sum, { weight }) => sum + weight, 0);
-  for (let n = 0; n < 4000; n++) {
+  for (let n = 0; n < 6000; n++) {
     // More by day than by night, with a burst of refusals in the afternoon.
     const hour = new Date(clock).getUTCHours();
     clock += (86_400_000 / 4000) * (0.2 + 1.6 * random()) * (hour > 6 && hour < 19 ? 0.6 : 1.7);

@@ -107,6 +107,7 @@ targets:
     password: { env: CONSOLE_SHOP_PASSWORD }
     tls: disable
 store: ${server.url('control')}
+limits: { login-timeout: 2m }
 ${options.policy ?? shopPolicy}
 ${options.people ?? people}
 ${options.extra ?? ''}
