@@ -2,7 +2,8 @@
 import type { Challenge, ClientHello, Refusal } from '../../protocols/gate.ts';
 import type { Journal } from '../audit/index.ts';
 import {
-  findCredential,
+  credentialFinder,
+  type FindCredential,
   type Identity,
   issuedChannel,
   issuedRecord,
@@ -18,10 +19,22 @@ const challenged = new WeakMap<ClientHello, { readonly credential: StoredCredent
 /** A client that takes longer for its answer has its credential looked up again: it may have been revoked meanwhile. */
 const goodForMs = 1000;
 
+const finders = new WeakMap<Store, FindCredential>();
+
+/** One a store, so that logins that come together are looked up together. */
+function finder(store: Store): FindCredential {
+  let find = finders.get(store);
+  if (find === undefined) {
+    find = credentialFinder(store);
+    finders.set(store, find);
+  }
+  return find;
+}
+
 /** Whoever gives the name of an issued credential is asked to prove its password; everyone else brings a token. */
 export async function credentialChallenge(store: Store, log: Log, hello: ClientHello): Promise<Challenge> {
   try {
-    const credential = await findCredential(store, hello.user);
+    const credential = await finder(store)(hello.user);
     if (credential === undefined) return { kind: 'token' };
     challenged.set(hello, { credential, at: Date.now() });
     return hello.dialect === 'postgres'
@@ -50,7 +63,7 @@ export type CredentialLogin =
 export async function credentialLogin(store: Store | undefined, hello: ClientHello): Promise<CredentialLogin> {
   const known = challenged.get(hello);
   const fresh = known !== undefined && Date.now() - known.at < goodForMs ? known.credential : undefined;
-  const credential = fresh ?? (store === undefined ? undefined : await findCredential(store, hello.user));
+  const credential = fresh ?? (store === undefined ? undefined : await finder(store)(hello.user));
   if (credential === undefined) return refusedAs(undefined, 'credential', 'the credential is not known any more');
   const { identity, target } = credential;
   if (credential.revoked) return refusedAs(identity, 'revoked', 'the credential has been revoked');

@@ -110,10 +110,48 @@ const columns = `user_name, target, scram, mysql_native, mysql_sha2, identity,
   (extract(epoch from expires) * 1000)::float8 as expires, revoked is not null as revoked`;
 
 /** The credential of this user name, expired and revoked ones included. Rejects when the store cannot be asked. */
-export async function findCredential(store: Queries, user: string): Promise<StoredCredential | undefined> {
-  if (!isCredentialUser(user)) return undefined;
-  const [row] = await store.query<Row>(`select ${columns} from sallyport.credentials where user_name = $1`, [user]);
-  return row && storedCredential(row);
+export type FindCredential = (user: string) => Promise<StoredCredential | undefined>;
+
+const mostAtATime = 500;
+
+interface Waiting {
+  readonly user: string;
+  found(credential: StoredCredential | undefined): void;
+  failed(cause: unknown): void;
+}
+
+/**
+ * Looks credentials up, one query at a time: those that are asked for meanwhile share the next one, so that a thousand logins at once
+ * cost a handful of queries. An answer is never older than its question.
+ */
+export function credentialFinder(store: Queries): FindCredential {
+  let waiting: Waiting[] = [];
+  let asking = false;
+  const ask = async (): Promise<void> => {
+    if (asking) return;
+    asking = true;
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, mostAtATime);
+      waiting = waiting.slice(batch.length);
+      try {
+        const rows = await store.query<Row>(`select ${columns} from sallyport.credentials where user_name = any($1)`, [
+          [...new Set(batch.map(({ user }) => user))],
+        ]);
+        const known = new Map(rows.map((row) => [row.user_name, storedCredential(row)]));
+        for (const each of batch) each.found(known.get(each.user));
+      } catch (cause) {
+        for (const each of batch) each.failed(cause);
+      }
+    }
+    asking = false;
+  };
+  return (user) =>
+    isCredentialUser(user)
+      ? new Promise((found, failed) => {
+          waiting.push({ user, found, failed });
+          void ask();
+        })
+      : Promise.resolve(undefined);
 }
 
 /** Ends a credential before its time. False where there is none of this name, or it has been revoked before. */

@@ -1,7 +1,8 @@
 // The room that says who a machine is: tokens of any number of issuers, SAML assertions, credentials issued for them, and a local
 // issuer for development.
 export {
-  findCredential,
+  credentialFinder,
+  type FindCredential,
   type IssuedCredential,
   isCredentialUser,
   issuedChannel,

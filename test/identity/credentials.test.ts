@@ -1,0 +1,76 @@
+// Looking credentials up: many at once share a query, and an answer is never older than its question.
+import { expect, test } from 'vitest';
+import { credentialFinder, isCredentialUser } from '../../src/identity/index.ts';
+import type { Queries } from '../../src/store/types.ts';
+
+const name = (n: number) => `sp-${'abcdefghijkl'.slice(0, 11)}${'abcdefghijklmnopqrstuvwxyz234567'[n % 32]}`;
+const key = Buffer.alloc(32).toString('base64');
+
+function row(user: string) {
+  return {
+    user_name: user,
+    target: 'shop',
+    scram: `SCRAM-SHA-256$4096:${key}$${key}:${key}`,
+    mysql_native: Buffer.alloc(20),
+    mysql_sha2: Buffer.alloc(32),
+    identity: { issuer: 'i', subject: user, name: user, groups: [], expiresAt: 1, actors: [] },
+    expires: 1000,
+    revoked: false,
+  };
+}
+
+function slowStore(answer: (users: readonly string[]) => readonly object[]) {
+  const asked: (readonly string[])[] = [];
+  const store: Queries = {
+    async query<T extends object>(_text: string, values: readonly unknown[] = []) {
+      const users = values[0] as readonly string[];
+      asked.push(users);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return answer(users) as readonly T[];
+    },
+  };
+  return { store, asked };
+}
+
+test('lookups that come together share a query', async () => {
+  const { store, asked } = slowStore((users) => users.map(row));
+  const find = credentialFinder(store);
+  const found = await Promise.all(Array.from({ length: 1000 }, (_, n) => find(name(n))));
+  expect(found.map((each) => each?.identity.subject)).toEqual(Array.from({ length: 1000 }, (_, n) => name(n)));
+  // The first alone, the others in parts of 500.
+  expect(asked.length).toBe(3);
+  expect(asked[1]).toHaveLength(32);
+});
+
+test('what was asked for while a query ran is asked for anew', async () => {
+  let there = false;
+  const { store } = slowStore((users) => (there ? users.map(row) : []));
+  const find = credentialFinder(store);
+  const first = find(name(1));
+  const second = find(name(1));
+  await expect(first).resolves.toBeUndefined();
+  there = true;
+  await expect(second).resolves.toMatchObject({ user: name(1), identity: { tokenId: undefined } });
+});
+
+test('a store that fails fails those that asked, and no others', async () => {
+  let broken = true;
+  const { store } = slowStore((users) => {
+    if (broken) throw new Error('gone');
+    return users.map(row);
+  });
+  const find = credentialFinder(store);
+  await expect(find(name(1))).rejects.toThrow('gone');
+  broken = false;
+  await expect(find(name(1))).resolves.toMatchObject({ user: name(1) });
+});
+
+test('names that no credential has are not asked for', async () => {
+  const { store, asked } = slowStore(() => []);
+  const find = credentialFinder(store);
+  for (const user of ['agent', 'sp-', 'sp-ABCDEFGHIJKL', "sp-abcdefghijk'", `${name(1)}x`]) {
+    expect(isCredentialUser(user)).toBe(false);
+    expect(await find(user)).toBeUndefined();
+  }
+  expect(asked).toEqual([]);
+});
