@@ -219,6 +219,10 @@ export class Relay implements CommandHost {
     this.toUpstream.flush();
     this.upstreamEnded = true;
     this.upstream.end();
+    // A server that keeps its side open must not keep the socket.
+    const forget = setTimeout(() => this.upstream.destroy(), this.options.limits.lingerMs);
+    forget.unref();
+    this.upstream.once('close', () => clearTimeout(forget));
     this.client.pause();
     this.client.off('data', this.onClientData);
     this.client.off('drain', this.onClientDrain);

@@ -128,17 +128,18 @@ export class Responses implements ServerHandler {
   // Results -----------------------------------------------------------------------------------------------------------------
 
   private result(command: Kind<'results'>, bytes: Buffer, start: number, end: number): void {
-    if (this.phase === 'columns') {
+    const first = bytes[start + packetHeader] as number;
+    // A definition begins with the length of "def"; the server may fail between two of them.
+    if (this.phase === 'columns' && first !== header.ERR) {
       this.held.push(Buffer.from(bytes.subarray(start, end)));
       this.left -= 1;
       if (this.left === 0) this.described(command);
       return;
     }
-    if (this.phase === 'columns-end') {
+    if (this.phase === 'columns-end' && first !== header.ERR) {
       this.descriptionEnds(command, bytes, start, end);
       return;
     }
-    const first = bytes[start + packetHeader] as number;
     if (first === header.ERR) this.failed(command, bytes, start, end);
     else if (this.phase === 'rows') this.resultEnds(command, this.teller.endOfRows(bytes, start, end));
     else if (first === header.OK) this.resultEnds(command, this.teller.ok(bytes, start, end));
@@ -218,6 +219,7 @@ export class Responses implements ServerHandler {
 
   private failed(command: Kind<'results'>, bytes: Buffer, start: number, end: number): void {
     this.results.finish();
+    this.held = [];
     const { sqlstate } = decodeErr(bytes.subarray(start + packetHeader, end));
     if (command.runs.length > 0) runOf(command).fail(sqlstate);
     for (const rest of command.runs.slice(command.index + 1)) rest.skip();

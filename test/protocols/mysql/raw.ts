@@ -45,21 +45,27 @@ export class RawClient {
   readonly socket: Socket;
   readonly packets: Packet[] = [];
   closed = false;
-  private buffer: Buffer = Buffer.alloc(0);
+  private chunks: Buffer[] = [];
+  private size = 0;
+  private needed = packetHeader;
   private wake: () => void = () => {};
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.buffer = this.buffer.length === 0 ? chunk : Buffer.concat([this.buffer, chunk]);
-      while (this.buffer.length >= packetHeader) {
-        const end = packetHeader + payloadLength(this.buffer, 0);
-        if (this.buffer.length < end) break;
-        this.packets.push({
-          sequence: this.buffer[3] as number,
-          payload: Buffer.from(this.buffer.subarray(packetHeader, end)),
-        });
-        this.buffer = this.buffer.subarray(end);
+      this.chunks.push(chunk);
+      this.size += chunk.length;
+      // Joined only when a whole packet is there: large ones come in many chunks.
+      while (this.size >= this.needed) {
+        const bytes = this.chunks.length === 1 ? (this.chunks[0] as Buffer) : Buffer.concat(this.chunks, this.size);
+        const end = packetHeader + payloadLength(bytes, 0);
+        this.needed = end;
+        this.chunks = [bytes];
+        if (this.size < end) break;
+        this.packets.push({ sequence: bytes[3] as number, payload: Buffer.from(bytes.subarray(packetHeader, end)) });
+        this.chunks = [bytes.subarray(end)];
+        this.size -= end;
+        this.needed = packetHeader;
       }
       this.wake();
     });
@@ -123,7 +129,7 @@ export class RawClient {
   }
 
   /** Waits for and takes the next packet. */
-  async take(ms = 10_000): Promise<Packet> {
+  async take(ms = 30_000): Promise<Packet> {
     const deadline = Date.now() + ms;
     while (this.packets.length === 0) {
       const left = deadline - Date.now();
@@ -141,7 +147,7 @@ export class RawClient {
   }
 
   /** Everything up to the end of the connection. */
-  async rest(ms = 20_000): Promise<Packet[]> {
+  async rest(ms = 40_000): Promise<Packet[]> {
     const deadline = Date.now() + ms;
     while (!this.closed) {
       if (Date.now() > deadline) throw new Error(`not closed after ${this.packets.length} packets`);
