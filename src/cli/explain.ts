@@ -2,6 +2,7 @@
 import { loadMaskKey } from '../config/index.ts';
 import { createLog } from '../gateway/log.ts';
 import { Target } from '../gateway/target.ts';
+import { literalsWrittenBack } from '../gateway/write-back.ts';
 import { findings, judge, type Verdict } from '../policy/index.ts';
 import { loadOrFail } from './config.ts';
 import { asJson, asText } from './explanation.ts';
@@ -44,6 +45,13 @@ export async function explain(
       return report({ json: options.json, verdict: 'deny', rule: 'no-role', message: held.message });
     for (const { reading } of read.statements) {
       const verdict = judge(held, reading, reader);
+      const parts = { policy: held, reader, maskKey: target.maskKey };
+      const writtenBack = verdict.kind === 'deny' ? undefined : literalsWrittenBack(reading, parts);
+      if (writtenBack !== undefined) {
+        const { rule, message } = writtenBack;
+        report({ json: options.json, verdict: 'deny', rule, message });
+        continue;
+      }
       const explained = { text: sql, reading, verdict, findings: findings(held, reading) };
       process.exitCode = Math.max(Number(process.exitCode ?? 0), exitCodes[verdict.kind]);
       process.stdout.write(options.json ? `${JSON.stringify(asJson(explained))}\n` : asText(explained));

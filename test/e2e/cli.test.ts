@@ -50,6 +50,13 @@ test('explain says allow with 0 and deny with 4, and shows the masks', async () 
   expect((await ask('selec 1')).code).toBe(4);
 });
 
+test('explain says that a masked value would be written back', async () => {
+  const sql = "update customers set ssn = '*******0001' where id = 1";
+  const back = await sallyport('explain', '-c', file(), '--target', 'shop', '--groups', 'crew-agent', sql);
+  expect(back.code).toBe(4);
+  expect(back.out).toContain('deny by rule "masked-write-back"');
+});
+
 test('audit tail, search, export and verify read what sessions leave', async () => {
   await at().connected((client) => client.query('drop table orders').catch(() => undefined));
   const found = await sallyport('audit', 'search', '-c', file(), '--verb', 'drop', '--json');
