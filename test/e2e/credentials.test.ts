@@ -28,6 +28,8 @@ const sallyport = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.ur
 const at = house({ issuers: () => '  grace: 1s', extra: 'credentials: { max-lifetime: 10m }\n' });
 /** Records are written behind what they tell of, and machines may be slow. */
 const patient = { timeout: 20_000 };
+/** Each command is a process that loads the sources anew. */
+const slow = 240_000;
 let store: Store;
 
 beforeAll(async () => {
@@ -152,84 +154,96 @@ test('a session ends when its credential does', async () => {
   expect(Date.now()).toBeGreaterThanOrEqual(short.expiresAt + 950);
 });
 
-test('sallyport login prints a URL that psql takes, while the gateway runs', async () => {
-  const file = join(at().folder, 'token.jwt');
-  await writeFile(file, `${await at().token()}\n`);
-  const config = join(at().folder, 'sallyport.yaml');
-  const { stdout } = await run(process.execPath, [
-    sallyport,
-    ...['login', '-c', config, '--token-file', file, '--target', 'shop', '--json'],
-  ]);
-  const answer = JSON.parse(stdout) as Record<string, unknown>;
-  expect(answer).toMatchObject({ target: 'shop', dialect: 'postgres' });
-  const client = await connect({ user: String(answer.user), password: String(answer.password), database: 'shop' });
-  await client.end();
-  await expect
-    .poll(
-      async () =>
-        (await at().records()).some(
-          (record) => record.event === 'credential' && record.details.credential === answer.user,
-        ),
-      patient,
-    )
-    .toBe(true);
-});
+test(
+  'sallyport login prints a URL that psql takes, while the gateway runs',
+  async () => {
+    const file = join(at().folder, 'token.jwt');
+    await writeFile(file, `${await at().token()}\n`);
+    const config = join(at().folder, 'sallyport.yaml');
+    const { stdout } = await run(process.execPath, [
+      sallyport,
+      ...['login', '-c', config, '--token-file', file, '--target', 'shop', '--json'],
+    ]);
+    const answer = JSON.parse(stdout) as Record<string, unknown>;
+    expect(answer).toMatchObject({ target: 'shop', dialect: 'postgres' });
+    const client = await connect({ user: String(answer.user), password: String(answer.password), database: 'shop' });
+    await client.end();
+    await expect
+      .poll(
+        async () =>
+          (await at().records()).some(
+            (record) => record.event === 'credential' && record.details.credential === answer.user,
+          ),
+        patient,
+      )
+      .toBe(true);
+  },
+  slow,
+);
 
-test('sallyport login works while no gateway runs; the gateway records it when it starts', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-offline-'));
-  const file = join(folder, 'sallyport.yaml');
-  const port = await freePort();
-  await writeFile(
-    file,
-    JSON.stringify({
-      listen: { postgres: `127.0.0.1:${port}` },
-      identity: { issuers: [{ local: true }] },
-      credentials: {},
-      targets: {
-        shop: {
-          dialect: 'postgres',
-          url: `postgres://gateway@127.0.0.1:${at().server.port}/postgres`,
-          password: { env: 'E2E_SHOP_PASSWORD' },
-          tls: 'disable',
+test(
+  'sallyport login works while no gateway runs; the gateway records it when it starts',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-offline-'));
+    const file = join(folder, 'sallyport.yaml');
+    const port = await freePort();
+    await writeFile(
+      file,
+      JSON.stringify({
+        listen: { postgres: `127.0.0.1:${port}` },
+        identity: { issuers: [{ local: true }] },
+        credentials: {},
+        targets: {
+          shop: {
+            dialect: 'postgres',
+            url: `postgres://gateway@127.0.0.1:${at().server.port}/postgres`,
+            password: { env: 'E2E_SHOP_PASSWORD' },
+            tls: 'disable',
+          },
         },
-      },
-      roles: [{ name: 'support', groups: ['crew-support'], targets: ['shop'], allow: ['read'] }],
-    }),
-  );
-  const config = await loadConfig(file);
-  const tokenFile = join(folder, 'token');
-  await writeFile(tokenFile, await issueLocalToken(config, { sub: 'agent-1', groups: ['crew-support'] }));
-  const login = ['login', '-c', file, '--token-file', tokenFile, '--target', 'shop'];
-  const { stdout } = await run(process.execPath, [sallyport, ...login]);
-  expect(stdout).toMatch(/^postgresql:\/\/sp-[a-z2-7]{12}:[A-Za-z0-9]{32}@127\.0\.0\.1:\d+\/shop\n$/);
-  await writeFile(tokenFile, 'hunter2');
-  await expect(run(process.execPath, [sallyport, ...login])).rejects.toMatchObject({
-    code: 1,
-    stderr: expect.stringMatching(/^login refused by rule "format": /),
-  });
-  const gateway = await startGateway(config, pino({ level: 'silent' }));
-  const client = new pg.Client({ connectionString: stdout.trim() });
-  await client.connect();
-  await client.end();
-  const recorded = async () => {
-    const found: string[] = [];
-    for await (const { record } of readRecords(config.audit.journal)) found.push(record.event);
-    return found;
-  };
-  await expect.poll(recorded, patient).toContain('credential');
-  await gateway.drain(0);
-  await rm(folder, { recursive: true, force: true });
-});
+        roles: [{ name: 'support', groups: ['crew-support'], targets: ['shop'], allow: ['read'] }],
+      }),
+    );
+    const config = await loadConfig(file);
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, await issueLocalToken(config, { sub: 'agent-1', groups: ['crew-support'] }));
+    const login = ['login', '-c', file, '--token-file', tokenFile, '--target', 'shop'];
+    const { stdout } = await run(process.execPath, [sallyport, ...login]);
+    expect(stdout).toMatch(/^postgresql:\/\/sp-[a-z2-7]{12}:[A-Za-z0-9]{32}@127\.0\.0\.1:\d+\/shop\n$/);
+    await writeFile(tokenFile, 'hunter2');
+    await expect(run(process.execPath, [sallyport, ...login])).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^login refused by rule "format": /),
+    });
+    const gateway = await startGateway(config, pino({ level: 'silent' }));
+    const client = new pg.Client({ connectionString: stdout.trim() });
+    await client.connect();
+    await client.end();
+    const recorded = async () => {
+      const found: string[] = [];
+      for await (const { record } of readRecords(config.audit.journal)) found.push(record.event);
+      return found;
+    };
+    await expect.poll(recorded, patient).toContain('credential');
+    await gateway.drain(0);
+    await rm(folder, { recursive: true, force: true });
+  },
+  slow,
+);
 
-test('a file that issues no credentials says so', async () => {
-  const file = join(at().folder, 'without.yaml');
-  const { folder } = at();
-  const text = await readFile(join(folder, 'sallyport.yaml'), 'utf8');
-  await writeFile(file, text.replace(/^credentials:.*$/m, ''));
-  await expect(
-    run(process.execPath, [sallyport, 'login', '-c', file, '--token-file', file, '--target', 'shop']),
-  ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('credentials: {}') });
-  await expect(
-    run(process.execPath, [sallyport, 'login', '-c', join(folder, 'sallyport.yaml'), '--target', 'shop']),
-  ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('--token-file') });
-});
+test(
+  'a file that issues no credentials says so',
+  async () => {
+    const file = join(at().folder, 'without.yaml');
+    const { folder } = at();
+    const text = await readFile(join(folder, 'sallyport.yaml'), 'utf8');
+    await writeFile(file, text.replace(/^credentials:.*$/m, ''));
+    await expect(
+      run(process.execPath, [sallyport, 'login', '-c', file, '--token-file', file, '--target', 'shop']),
+    ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('credentials: {}') });
+    await expect(
+      run(process.execPath, [sallyport, 'login', '-c', join(folder, 'sallyport.yaml'), '--target', 'shop']),
+    ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('--token-file') });
+  },
+  slow,
+);

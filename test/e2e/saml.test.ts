@@ -128,4 +128,4 @@ test('sallyport login takes an assertion from a file', async () => {
     code: 1,
     stderr: 'login refused by rule "replay": the assertion has been used before\n',
   });
-});
+}, 240_000);
