@@ -149,29 +149,36 @@ async function start(file: string): Promise<Gateway> {
 async function killedRun(file: string, password: string, options: KillOptions): Promise<string[]> {
   const { child, port, ended } = await start(file);
   const done: string[] = [];
+  let killed = false;
   const work = async (number: number) => {
-    const client = new pg.Client({ host: '127.0.0.1', port, database: 'db', user: 'killer', password });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      for (let count = number; ; count++) {
-        const id = randomUUID();
-        const text = `insert into executed values ('${id}')`;
-        // Every third by the extended protocol, every seventh in a transaction of its own.
-        if (count % 3 === 0) await client.query({ text: `${text} returning $1::int`, values: [count] });
-        else if (count % 7 === 0) await client.query(`begin; ${text}; commit`);
-        else await client.query(text);
-        done.push(id);
+    // On a busy machine a session may not start in time; then it is tried again.
+    for (let count = number; !killed; ) {
+      const client = new pg.Client({ host: '127.0.0.1', port, database: 'db', user: 'killer', password });
+      client.on('error', () => undefined);
+      try {
+        await client.connect();
+        for (; ; count++) {
+          const id = randomUUID();
+          const text = `insert into executed values ('${id}')`;
+          // Every third by the extended protocol, every seventh in a transaction of its own.
+          if (count % 3 === 0) await client.query({ text: `${text} returning $1::int`, values: [count] });
+          else if (count % 7 === 0) await client.query(`begin; ${text}; commit`);
+          else await client.query(text);
+          done.push(id);
+        }
+      } catch {
+        // Killed, or refused.
+        count++;
+        await sleep(20);
+      } finally {
+        void client.end().catch(() => undefined);
       }
-    } catch {
-      // Killed.
-    } finally {
-      void client.end().catch(() => undefined);
     }
   };
   const working = Array.from({ length: options.clients ?? 8 }, (_, number) => work(number));
   while (done.length === 0 && child.exitCode === null) await sleep(5);
   await sleep(options.random() * 400);
+  killed = true;
   child.kill('SIGKILL');
   await ended;
   await Promise.all(working);
