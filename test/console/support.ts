@@ -15,9 +15,6 @@ import { shopPolicy, shopSchema } from '../e2e/support.ts';
 import { execute } from '../support/postgres.ts';
 import { Visitor } from './browser.ts';
 
-// Real servers on machines that may be shared.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
-
 /** For `expect.poll`: machines may be shared, and nothing here is timed. */
 export const patient = { timeout: 30_000, interval: 100 };
 
@@ -183,6 +180,8 @@ ${options.extra ?? ''}
 
 /** The same, opened before the file's tests and closed after them. */
 export function consoleHouse(options: HouseOptions | (() => Promise<HouseOptions>) = {}): () => ConsoleHouse {
+  // Real servers on machines that may be shared.
+  vi.setConfig({ testTimeout: 180_000, hookTimeout: 240_000 });
   let house: Awaited<ReturnType<typeof openHouse>> | undefined;
   beforeAll(async () => {
     house = await openHouse(typeof options === 'function' ? await options() : options);
