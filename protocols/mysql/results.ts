@@ -44,7 +44,7 @@ export class Results {
       return undefined;
     }
     const fields: MysqlField[] = definitions.map((definition) => decodeColumnDefinition(definition, binary));
-    const shaped = run.plan.shape(fields);
+    const shaped = run.plan.shape(fields, run.execution);
     if (shaped.kind === 'refused') {
       this.cut(run, refusalPacket(shaped.refusal));
       return undefined;

@@ -10,7 +10,7 @@ export class Run {
   readonly limit: number;
   /** Set when the result may not go on: its rows are dropped and its end is turned into this error. */
   cut: ErrPacket | undefined;
-  private readonly execution: Execution;
+  readonly execution: Execution;
   private settled = false;
 
   constructor(plan: Plan, execution: Execution) {

@@ -164,7 +164,7 @@ ${options.extra ?? ''}
   };
 }
 
-/** Settlements follow their results within milliseconds; what is still running after a second is running. */
+/** Settlements follow their results within milliseconds; what is still running after five seconds is running. */
 async function readJournal(folder: string): Promise<AuditRecord[]> {
   for (let wait = 0; ; wait += 25) {
     const records = await readLines(folder);
@@ -172,7 +172,7 @@ async function readJournal(folder: string): Promise<AuditRecord[]> {
     const open = records.some(
       (each) => each.event === 'statement' && each.verdict === 'allow' && !settled.has(each.record),
     );
-    if (!open || wait >= 1000) return records;
+    if (!open || wait >= 5000) return records;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
