@@ -18,7 +18,7 @@ describe.runIf(haveMariadb)('a held statement before MySQL', { timeout: 180_000 
     then: deny`,
       `    on: { verbs: [update, delete], unbounded: true }
     then: hold
-    approvers: { groups: [dba], count: 1, timeout: 20s }`,
+    approvers: { groups: [dba], count: 1, timeout: 10m }`,
     ),
   });
 
@@ -29,7 +29,7 @@ describe.runIf(haveMariadb)('a held statement before MySQL', { timeout: 180_000 
   };
 
   async function waiting(text: string): Promise<Hold> {
-    for (let turn = 0; turn < 400; turn++) {
+    for (let turn = 0; turn < 1600; turn++) {
       const found = (await approvals().holds.list()).find((hold) => hold.text.includes(text));
       if (found !== undefined) return found;
       await sleep(25);
