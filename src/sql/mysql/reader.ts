@@ -57,7 +57,7 @@ class MysqlReader implements SqlReader, SessionHost {
   async start(): Promise<void> {
     if (this.options.catalog !== undefined) return;
     await this.load(true);
-    void warmGrammar(withVersion(plainDialect, this.catalog.version));
+    void warmGrammar(withVersion(plainDialect, this.catalog.version), () => !this.closed);
     this.schedule();
   }
 

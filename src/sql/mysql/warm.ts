@@ -26,13 +26,17 @@ const samples: readonly string[] = [
 
 const warmed = new Set<string>();
 
-/** Resolves when the grammar has read the samples for servers of this kind; once in a process. */
-export async function warmGrammar(dialect: Dialect): Promise<void> {
+/** Resolves when the grammar has read the samples for servers of this kind, or nobody wants them any more; once in a process. */
+export async function warmGrammar(dialect: Dialect, wanted: () => boolean): Promise<void> {
   const key = `${dialect.mariadb} ${dialect.version}`;
   if (warmed.has(key)) return;
   warmed.add(key);
   for (const sample of samples) {
-    parse(lex(sample, dialect).tokens, dialect);
     await pause();
+    if (!wanted()) {
+      warmed.delete(key);
+      return;
+    }
+    parse(lex(sample, dialect).tokens, dialect);
   }
 }

@@ -8,7 +8,7 @@ import { shop } from './support.ts';
 describe.skipIf(!haveMariadb)('the second reader', () => {
   const at = shop('create sequence seq');
 
-  test('sees the same verbs and tables wherever both read', async () => {
+  test('sees the same verbs and tables wherever both read', { timeout: 300_000 }, async () => {
     const session = at().session();
     const found: string[] = [];
     for (const text of [...ordinary, ...attacks.flatMap((attack) => attack.texts)]) {
