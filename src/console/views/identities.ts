@@ -96,13 +96,23 @@ function usedBars(items: readonly Used[], filter: string, since: Readonly<Record
   })}</ol>`;
 }
 
+/** Those the name is known to stand for, and those of that subject that are revoked: records of them may not have come to the store yet. */
+function subjects(name: string, touched: Touched, revocations: readonly RevocationView[]): readonly Subject[] {
+  const known = [...touched.subjects];
+  for (const { kind, issuer, subject } of revocations) {
+    if (kind !== 'identity' || issuer === undefined || subject !== name) continue;
+    if (!known.some((each) => each.issuer === issuer && each.subject === subject)) known.push({ issuer, subject });
+  }
+  return known;
+}
+
 /** Whether the identity is revoked, and for admins the way to change that. */
 function revocation({ name, touched, revocations, revocable, viewer }: IdentityData): Html | undefined {
   if (!revocable) return undefined;
   const hidden = html`<input type="hidden" name="csrf" value="${viewer.csrf}"><input type="hidden" name="name" value="${name}">`;
   const of = ({ issuer, subject }: Subject) =>
     revocations.find((each) => each.issuer === issuer && each.subject === subject);
-  return html`${touched.subjects.map((each) => {
+  return html`${subjects(name, touched, revocations).map((each) => {
     const revoked = of(each);
     if (revoked !== undefined) {
       return html`<div class="confirm"><p><span class="badge deny">revoked</span> <strong>${each.subject}</strong> of ${each.issuer} by ${revoked.by}${revoked.reason === undefined || revoked.reason === '' ? '' : html`: ${revoked.reason}`} <span class="fine">${time(revoked.at.toISOString())}</span></p>${forRole(
