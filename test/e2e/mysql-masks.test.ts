@@ -93,7 +93,8 @@ masks:
         resolve({ out: stdout, err: stderr }),
       );
     });
-    expect(err).toBe('');
+    // Other tests' databases on the same server come and go meanwhile.
+    expect(err.replace(/^.* was not read: Table .* doesn't exist\n?/gm, '').trim()).toBe('');
     const { masks } = parse(out) as { masks: { columns: [string]; mask: unknown }[] };
     const ours = masks.filter(({ columns: [column] }) => column.split('.')[1] === database);
     expect(
