@@ -1,7 +1,7 @@
 // What `sallyport explain` prints about one statement: its reading, where its columns come from, what masks and rules say, and for a
 // refused one everything that stands against it with the shortest way to a statement that would pass.
 import type { Finding, OutputMask, Verdict } from '../policy/index.ts';
-import { columnPath, describeReading, type Reading } from '../sql/index.ts';
+import { columnPath, describeReading, isFunction, type Reading } from '../sql/index.ts';
 
 export interface Explained {
   /** The statement's own text, for the place of a finding. */
@@ -89,9 +89,7 @@ function wayOut(reading: Reading, { rule, hint, kind }: Finding['decision']): st
       return `leave the masked column out of what is written, or write it unchanged into a column under the same mask instead of ${place}`;
     }
     case 'opaque-function': {
-      const names = reading.opaque.filter(
-        ({ kind }) => kind === 'function' || kind === 'dynamic-sql' || kind === 'unseen',
-      );
+      const names = reading.opaque.filter(isFunction);
       const list = names.map((fact) => `"${fact.name}"`).join(', ');
       return `leave the call out, or let the target's owner vouch for it: trusted-functions: [${list}]`;
     }

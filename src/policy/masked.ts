@@ -1,5 +1,14 @@
 // What may happen with masked columns: where they may stand in conditions, where their values may flow, how outputs are masked.
-import type { ColumnName, ColumnUse, Flow, Output, Reading, Source, UseKind } from '../sql/reading.ts';
+import {
+  type ColumnName,
+  type ColumnUse,
+  type Flow,
+  isFunction,
+  type Output,
+  type Reading,
+  type Source,
+  type UseKind,
+} from '../sql/reading.ts';
 import { asStrict, sameSpec } from './masks.ts';
 import { touchedColumns } from './rules.ts';
 import type { SessionPolicy } from './target.ts';
@@ -59,7 +68,7 @@ function opaqueDecisions(session: SessionPolicy, reading: Reading): readonly Dec
     if (opaque.kind === 'statement') continue;
     if (opaque.missing !== undefined) {
       decisions.push(missingDecision(opaque.missing, opaque.position));
-    } else if (opaque.kind === 'function' || opaque.kind === 'dynamic-sql' || opaque.kind === 'unseen') {
+    } else if (isFunction(opaque)) {
       if (session.parts.trusts(opaque.name)) continue;
       const hint = `While masks apply, what ${opaque.name} does must be readable. Its owner can add it to trusted-functions of target "${session.target}".`;
       decisions.push(deny('opaque-function', reading, `${opaque.name}: ${opaque.why}`, hint, opaque.position));

@@ -195,6 +195,11 @@ export interface Opaque {
   readonly missing?: { readonly sqlstate: string; readonly message: string };
 }
 
+/** Whether it is a function, a stored program or SQL made at run time: what the config's trust list can name. */
+export function isFunction({ kind }: Pick<Opaque, 'kind'>): boolean {
+  return kind === 'function' || kind === 'dynamic-sql' || kind === 'unseen';
+}
+
 /** A side door that hands out values of tables it does not name: pg_stats, pg_stat_activity, EXPLAIN text, ... */
 export interface SideDoor {
   readonly name: string;

@@ -1,4 +1,6 @@
 // What one reading collects while its tree is walked, and what it may look at.
+
+import type { UseNote } from '../facts.ts';
 import type {
   Flow,
   Opaque,
@@ -51,14 +53,7 @@ export interface State {
 
 export type Effect = (state: State) => State;
 
-export interface UseFact {
-  readonly column: Column;
-  readonly how: UseKind;
-  readonly with?: readonly Column[];
-  readonly constants?: number;
-  readonly textParameters?: readonly number[];
-  readonly offset: number | undefined;
-}
+export type UseFact = UseNote<Column>;
 
 export interface FlowFact {
   readonly from: Sources;

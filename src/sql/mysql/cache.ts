@@ -1,8 +1,8 @@
 // Readings by text and by shape, bounded: what was used in the last two rounds of use is kept.
+import { columnName } from '../facts.ts';
 import type { ReadResult } from '../reader.ts';
 import type { Reading, StoredValue } from '../reading.ts';
 import type { Analysis } from './analysis.ts';
-import { columnName } from './finish.ts';
 import type { Token } from './lexer.ts';
 import { type Read, sameChanges } from './read.ts';
 

@@ -1,40 +1,13 @@
 // Turns what an analysis has collected into the reading that the rest of the product sees.
-import type { ColumnName, ColumnUse, Dependence, Flow, Opaque, Output, Reading, Source } from '../reading.ts';
-import type { Analysis, UseFact } from './analysis.ts';
-import type { Column } from './catalog.ts';
+import { columnName, fingerprint, opaqueOf, type Positions, sourceOf, usesOf } from '../facts.ts';
+import type { Flow, Output, Reading, Source } from '../reading.ts';
+import type { Analysis } from './analysis.ts';
 import type { Token } from './lexer.ts';
-import type { How, Sources } from './value.ts';
-
-const dependence: Record<How, Dependence> = { 0: 'chosen', 1: 'copied', 2: 'derived' };
-const columnNames = new WeakMap<Column, ColumnName>();
-
-export function columnName(column: Column): ColumnName {
-  let name = columnNames.get(column);
-  if (name === undefined) {
-    name = { schema: column.table.schema, table: column.table.name, column: column.name };
-    columnNames.set(column, name);
-  }
-  return name;
-}
-
-const sourceNames: readonly WeakMap<Column, Source>[] = [new WeakMap(), new WeakMap(), new WeakMap()];
-
-function sourceOf(column: Column, how: How): Source {
-  const known = sourceNames[how];
-  let found = known?.get(column);
-  if (found === undefined) {
-    found = { ...columnName(column), how: dependence[how] };
-    known?.set(column, found);
-  }
-  return found;
-}
+import type { Sources } from './value.ts';
 
 function sourcesOf(sources: Sources): Source[] {
   return [...sources].map(([column, how]) => sourceOf(column, how));
 }
-
-/** Turns an offset of the text into a 1-based character. */
-export type Positions = (offset: number | undefined) => number | undefined;
 
 export function readingOf(analysis: Analysis, tokens: readonly Token[], key: string, position: Positions): Reading {
   const reading: Reading = {
@@ -53,53 +26,14 @@ export function readingOf(analysis: Analysis, tokens: readonly Token[], key: str
         ...(analysis.anyColumns ? { everyColumn: true } : {}),
       }),
     ),
-    uses: usesOf(analysis.uses, position),
+    uses: usesOf(analysis.uses, position, () => true),
     flows: flowsOf(analysis),
     stores: analysis.stores.map((fact) => ({ column: columnName(fact.column), value: fact.value })),
-    opaque: analysis.opaque.map((fact): Opaque => {
-      const at = position(fact.offset);
-      return {
-        kind: fact.kind,
-        name: fact.name,
-        why: fact.why,
-        ...(at === undefined ? {} : { position: at }),
-        ...(fact.missing === undefined ? {} : { missing: fact.missing }),
-      };
-    }),
+    opaque: analysis.opaque.map((fact) => opaqueOf(fact, position)),
     sideDoors: analysis.sideDoors,
     settings: analysis.settings,
   };
   return Object.freeze(reading);
-}
-
-function usesOf(facts: readonly UseFact[], position: Positions): ColumnUse[] {
-  const seen = new Map<Column, UseFact[]>();
-  const uses: ColumnUse[] = [];
-  for (const fact of facts) {
-    const before = seen.get(fact.column);
-    if (before?.some((known) => sameUse(known, fact)) === true) continue;
-    if (before === undefined) seen.set(fact.column, [fact]);
-    else before.push(fact);
-    const at = position(fact.offset);
-    uses.push({
-      column: columnName(fact.column),
-      how: fact.how,
-      ...(fact.with === undefined ? {} : { with: fact.with.map(columnName) }),
-      ...(fact.constants === undefined ? {} : { constants: fact.constants }),
-      ...(fact.textParameters === undefined ? {} : { textParameters: fact.textParameters }),
-      ...(at === undefined ? {} : { position: at }),
-    });
-  }
-  return uses;
-}
-
-function sameUse(one: UseFact, other: UseFact): boolean {
-  if (one.how !== other.how || one.offset !== other.offset || one.constants !== other.constants) return false;
-  if (one.textParameters?.join() !== other.textParameters?.join()) return false;
-  return (
-    one.with === other.with ||
-    (one.with?.length === other.with?.length && (one.with ?? []).every((column, at) => column === other.with?.[at]))
-  );
 }
 
 function flowsOf(analysis: Analysis): Flow[] {
@@ -153,18 +87,4 @@ function summaryOf(analysis: Analysis, tokens: readonly Token[]): string {
 function writtenName(analysis: Analysis): string | undefined {
   for (const use of analysis.tables.values()) if (use.direct && use.access === 'write') return use.table;
   return undefined;
-}
-
-/** A short name for a shape: 64 bits that mix every character. It identifies, it does not protect. */
-function fingerprint(key: string): string {
-  let high = 0xdeadbeef;
-  let low = 0x41c6ce57;
-  for (let at = 0; at < key.length; at++) {
-    const code = key.charCodeAt(at);
-    high = Math.imul(high ^ code, 2654435761);
-    low = Math.imul(low ^ code, 1597334677);
-  }
-  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
-  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
 }

@@ -1,6 +1,8 @@
 // The MySQL reader of one target: its catalog, kept fresh, and the readings shared by all sessions.
 import mysql from 'mysql2/promise';
+import { OwnConnection } from '../own-connection.ts';
 import type { SqlReader, SqlSession } from '../reader.ts';
+import { withoutTrusted } from '../trust.ts';
 import type { Analysis, State } from './analysis.ts';
 import { literalsOf, maxCachedText, ReadingCache, type Single } from './cache.ts';
 import { Catalog } from './catalog.ts';
@@ -39,12 +41,11 @@ class MysqlReader implements SqlReader, SessionHost {
   catalog: Catalog;
   private readonly options: MysqlReaderOptions;
   private readonly trusted: ReadonlySet<string>;
-  private connection: mysql.Connection | undefined;
+  private readonly own = new OwnConnection<mysql.Connection>((lost) => this.connect(lost));
   private caches = new Map<string, ReadingCache>();
   private refreshing: Promise<void> | undefined;
   private needed = false;
   private timer: NodeJS.Timeout | undefined;
-  private queue: Promise<unknown> = Promise.resolve();
   private closed = false;
   private loadMs = 0;
 
@@ -106,9 +107,7 @@ class MysqlReader implements SqlReader, SessionHost {
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
-    const { connection } = this;
-    this.connection = undefined;
-    await connection?.end().catch(() => undefined);
+    await this.own.close();
   }
 
   // The sessions' side.
@@ -151,7 +150,7 @@ class MysqlReader implements SqlReader, SessionHost {
     if (this.options.catalog !== undefined) return false;
     const tables = analyses.flatMap((analysis) => [...analysis.tables.values()]).filter(({ schema }) => schema !== '');
     const names = [...new Set(analyses.flatMap((analysis) => analysis.missedNames))];
-    const changed = await this.exclusive(async (connection) => {
+    const changed = await this.own.use(async (connection) => {
       const now = await columnsNow(connection, tables.slice(0, 50));
       const differs = tables
         .slice(0, 50)
@@ -190,19 +189,15 @@ class MysqlReader implements SqlReader, SessionHost {
   }
 
   /** Drops what the configuration vouches for. */
-  private trust(fresh: Read): Read {
-    if (fresh.result.kind !== 'read' || this.trusted.size === 0) return fresh;
-    const statements = fresh.result.statements.map((statement) => {
-      const opaque = statement.reading.opaque.filter(
-        (fact) =>
-          (fact.kind !== 'function' && fact.kind !== 'dynamic-sql') || !this.trusted.has(fact.name.toLowerCase()),
-      );
-      if (opaque.length === statement.reading.opaque.length) return statement;
-      const reading = Object.freeze({ ...statement.reading, opaque });
+  private trust({ result, analyses }: Read): Read {
+    if (result.kind !== 'read') return { result, analyses };
+    const statements = result.statements.map((statement) => {
+      const reading = withoutTrusted(statement.reading, this.trusted);
+      if (reading === statement.reading) return statement;
       sameChanges(reading, statement.reading);
       return { ...statement, reading };
     });
-    return { result: { kind: 'read', statements }, analyses: fresh.analyses };
+    return { result: { kind: 'read', statements }, analyses };
   }
 
   // The catalog's side.
@@ -212,7 +207,7 @@ class MysqlReader implements SqlReader, SessionHost {
     this.needed = false;
     const begun = Date.now();
     try {
-      const fresh = await this.exclusive((connection) => loadCatalog(connection));
+      const fresh = await this.own.use((connection) => loadCatalog(connection));
       this.loadMs = Date.now() - begun;
       if (fresh.digest === this.catalog.digest && this.catalog.digest !== '') return;
       this.catalog = fresh;
@@ -225,24 +220,11 @@ class MysqlReader implements SqlReader, SessionHost {
     }
   }
 
-  /** One use of the connection at a time; a lost connection is opened again. */
-  private exclusive<T>(work: (connection: mysql.Connection) => Promise<T>): Promise<T> {
-    const run = this.queue.then(async () => work(await this.connected()));
-    this.queue = run.catch(() => undefined);
-    return run;
-  }
-
-  private async connected(): Promise<mysql.Connection> {
-    if (this.closed) throw new Error('the reader is closed');
-    if (this.connection !== undefined) return this.connection;
+  private async connect(lost: (connection: mysql.Connection) => void): Promise<mysql.Connection> {
     const connection = await mysql.createConnection({ ...this.options.connect, charset: 'utf8mb4' });
-    const lost = () => {
-      if (this.connection === connection) this.connection = undefined;
-    };
-    connection.on('error', lost);
-    connection.on('end', lost);
+    connection.on('error', () => lost(connection));
+    connection.on('end', () => lost(connection));
     await prepareConnection(connection);
-    this.connection = connection;
     return connection;
   }
 }

@@ -1,11 +1,8 @@
 // What an expression's value depends on: the algebra of lineage.
+import { chosen, copied, derived, type How } from '../facts.ts';
 import { type Column, isText } from './catalog.ts';
 
-/** Only which row or branch; the value itself; something computed. The larger one holds where several do. */
-export const chosen = 0;
-export const copied = 1;
-export const derived = 2;
-export type How = typeof chosen | typeof copied | typeof derived;
+export { chosen, copied, derived, type How } from '../facts.ts';
 export type Sources = ReadonlyMap<Column, How>;
 
 export interface Value {

@@ -1,4 +1,6 @@
 // What one reading collects while its tree is walked, and what it may look at.
+
+import type { UseNote } from '../facts.ts';
 import type {
   ColumnName,
   CopyOptions,
@@ -211,13 +213,7 @@ export class Analysis {
   }
 }
 
-export interface UseFact {
-  readonly column: Column;
-  readonly how: UseKind;
-  readonly with?: readonly Column[];
-  readonly constants?: number;
-  readonly offset: number | undefined;
-}
+export type UseFact = UseNote<Column>;
 
 export interface FlowFact {
   readonly from: Sources;

@@ -1,11 +1,14 @@
 // The Postgres reader of one target: its catalog, kept fresh, and the readings shared by all sessions.
+
 import pg from 'pg';
+import { columnName } from '../facts.ts';
+import { OwnConnection } from '../own-connection.ts';
 import type { ReadResult, SqlReader, SqlSession, TypeInfo } from '../reader.ts';
 import type { ColumnName, StoredValue } from '../reading.ts';
+import { withoutTrusted } from '../trust.ts';
 import { maxCachedText, ReadingCache, type Template } from './cache.ts';
 import { Catalog, type TypeFact } from './catalog.ts';
 import { digestQuery, loadCatalog } from './catalog-load.ts';
-import { columnName } from './finish.ts';
 import { literalEnd, literalStart, literalText, type Shape, scan } from './lexer.ts';
 import { loadParser } from './parser.ts';
 import { byteIndex, type Reading1, readText, type SessionState } from './read.ts';
@@ -41,12 +44,11 @@ class PostgresReader implements SqlReader, SessionHost {
   catalog: Catalog;
   private readonly options: PostgresReaderOptions;
   private readonly trusted: ReadonlySet<string>;
-  private client: pg.Client | undefined;
+  private readonly own = new OwnConnection<pg.Client>((lost) => this.connect(lost));
   private caches = new Map<string, ReadingCache>();
   private refreshing: Promise<void> | undefined;
   private needed = false;
   private timer: NodeJS.Timeout | undefined;
-  private queue: Promise<unknown> = Promise.resolve();
   private closed = false;
 
   constructor(options: PostgresReaderOptions) {
@@ -100,9 +102,7 @@ class PostgresReader implements SqlReader, SessionHost {
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
-    const { client } = this;
-    this.client = undefined;
-    await client?.end().catch(() => undefined);
+    await this.own.close();
   }
 
   // The sessions' side.
@@ -188,18 +188,13 @@ class PostgresReader implements SqlReader, SessionHost {
   }
 
   /** Drops what the configuration vouches for. */
-  private trust(fresh: Reading1): Reading1 {
-    if (fresh.result.kind !== 'read' || this.trusted.size === 0) return fresh;
-    const statements = fresh.result.statements.map((statement) => {
-      const opaque = statement.reading.opaque.filter(
-        (fact) =>
-          (fact.kind !== 'function' && fact.kind !== 'dynamic-sql') || !this.trusted.has(fact.name.toLowerCase()),
-      );
-      return opaque.length === statement.reading.opaque.length
-        ? statement
-        : { ...statement, reading: Object.freeze({ ...statement.reading, opaque }) };
+  private trust({ result, analyses }: Reading1): Reading1 {
+    if (result.kind !== 'read') return { result, analyses };
+    const statements = result.statements.map((statement) => {
+      const reading = withoutTrusted(statement.reading, this.trusted);
+      return reading === statement.reading ? statement : { ...statement, reading };
     });
-    return { result: { kind: 'read', statements }, analyses: fresh.analyses };
+    return { result: { kind: 'read', statements }, analyses };
   }
 
   // The catalog's side.
@@ -213,7 +208,7 @@ class PostgresReader implements SqlReader, SessionHost {
   private async load(first: boolean): Promise<void> {
     this.needed = false;
     try {
-      const fresh = await this.exclusive(async (client) => loadCatalog(client));
+      const fresh = await this.own.use(async (client) => loadCatalog(client));
       if (fresh.digest === this.catalog.digest && this.catalog.digest !== '') return;
       this.catalog = fresh;
       this.caches = new Map();
@@ -229,7 +224,7 @@ class PostgresReader implements SqlReader, SessionHost {
   private async look(): Promise<void> {
     if (this.closed) return;
     try {
-      const digest = await this.exclusive(async (client) => {
+      const digest = await this.own.use(async (client) => {
         await client.query(`set search_path = ''`);
         const answer = await client.query<{ digest: string }>(`select (${digestQuery}) as digest`);
         await client.query('reset search_path');
@@ -246,30 +241,14 @@ class PostgresReader implements SqlReader, SessionHost {
   }
 
   private async ask<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R | undefined> {
-    return this.exclusive(async (client) => (await client.query<R>(text, [...values])).rows[0]);
+    return this.own.use(async (client) => (await client.query<R>(text, [...values])).rows[0]);
   }
 
-  /** One use of the connection at a time; a lost connection is opened again. */
-  private exclusive<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    const run = this.queue.then(async () => {
-      const client = await this.connected();
-      return work(client);
-    });
-    this.queue = run.catch(() => undefined);
-    return run;
-  }
-
-  private async connected(): Promise<pg.Client> {
-    if (this.closed) throw new Error('the reader is closed');
-    if (this.client !== undefined) return this.client;
+  private async connect(lost: (client: pg.Client) => void): Promise<pg.Client> {
     const client = new pg.Client({ application_name: 'sallyport catalog', ...this.options.connect });
-    const lost = () => {
-      if (this.client === client) this.client = undefined;
-    };
-    client.on('error', lost);
-    client.on('end', lost);
+    client.on('error', () => lost(client));
+    client.on('end', () => lost(client));
     await client.connect();
-    this.client = client;
     return client;
   }
 }

@@ -1,11 +1,11 @@
 // INSERT, UPDATE, DELETE and MERGE: what they write where, whether that is bounded, and what RETURNING shows.
+import { columnName } from '../facts.ts';
 import type { Verb } from '../reading.ts';
 import type { Analysis } from './analysis.ts';
 import type { Column, Relation } from './catalog.ts';
 import { condition } from './conditions.ts';
 import { withQueries } from './ctes.ts';
 import { evaluate } from './expressions.ts';
-import { columnName } from './finish.ts';
 import { fromItem, fromItems, item, lookup, relationFields } from './from.ts';
 import { noRows, type QueryResult, selectStatement, targets } from './queries.ts';
 import { restricts } from './restricts.ts';
