@@ -2,8 +2,9 @@
 // the masks alone. `npm run bench masking-library`.
 import type { PostgresField, RowMasks } from '../protocols/gate.ts';
 import { int32 } from '../protocols/postgres/frames.ts';
-import type { Output } from '../protocols/postgres/output.ts';
-import { RowMasker, RowRoom } from '../protocols/postgres/rows.ts';
+import { RowMasker } from '../protocols/postgres/rows.ts';
+import type { Output } from '../protocols/shared/output.ts';
+import { RowRoom } from '../protocols/shared/row-room.ts';
 import { type MaskSpec, maskKey, planMask } from '../src/masking/index.ts';
 import { type Metric, reporter, round } from './support/metric.ts';
 

@@ -120,7 +120,8 @@ function fileFault(from: Place, target: string, sources: Sources): string | unde
     case 'protocol':
       if (to.kind === 'gate') return undefined;
       if (to.kind !== 'protocol') return 'protocols/ imports nothing from src/';
-      return to.name === from.name ? undefined : 'neither protocol folder imports the other';
+      // protocols/shared/ holds what both need of streams and bytes.
+      return to.name === from.name || to.name === 'shared' ? undefined : 'neither protocol folder imports the other';
     case 'room':
       if (to.kind === 'gate') return undefined;
       if (to.kind === 'protocol') return 'a room knows no protocol but protocols/gate.ts';

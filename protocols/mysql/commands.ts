@@ -1,5 +1,6 @@
 // The client's side of a session: its commands one at a time, each when the one before has been answered. Dispatched by command byte.
 import type { Refusal } from '../gate.ts';
+import type { Output } from '../shared/output.ts';
 import { MalformedPacket, Reader } from './bytes.ts';
 import { judgedBytes } from './charset.ts';
 import { capability, command, errorCode, extendedCapability, maxPayload, refusedCommands } from './constants.ts';
@@ -7,7 +8,6 @@ import type { Command, Conversation, Statement } from './conversation.ts';
 import { errPacket, refusalPacket } from './errors.ts';
 import { type Allowed, Judging, type Step } from './judging.ts';
 import { type ErrPacket, encodeOk, okPacket } from './messages.ts';
-import type { Output } from './output.ts';
 import { frame, type Payload, PayloadCutter, writeHeader } from './packets.ts';
 import { decodeBulk, decodeExecute, queryTextStart } from './parameters.ts';
 import type { Responses } from './responses.ts';

@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GateSession, Refusal } from '../gate.ts';
+import { Output } from '../shared/output.ts';
 import { MalformedPacket } from './bytes.ts';
 import { type CommandHost, Commands } from './commands.ts';
 import { CompressedStream } from './compression.ts';
@@ -12,7 +13,6 @@ import { errPacket, FatalError, internalError, refusalPacket, UpstreamProtocolEr
 import { Exchange } from './exchange.ts';
 import type { Logger } from './logger.ts';
 import type { ErrPacket } from './messages.ts';
-import { Output } from './output.ts';
 import { frame, OutOfOrder, PayloadTooLarge } from './packets.ts';
 import { Responses } from './responses.ts';
 import { Results } from './results.ts';

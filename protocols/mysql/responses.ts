@@ -1,9 +1,10 @@
 // The server's side of a session: every packet is attributed to the command it answers.
+
+import type { Output } from '../shared/output.ts';
 import { capability, header, status } from './constants.ts';
 import type { Command, Conversation, Rows } from './conversation.ts';
 import { UpstreamProtocolError } from './errors.ts';
 import { decodeErr, decodePrepareOk, type ErrPacket } from './messages.ts';
-import type { Output } from './output.ts';
 import { frame, packetHeader } from './packets.ts';
 import type { Results } from './results.ts';
 import type { Run } from './run.ts';

@@ -1,12 +1,13 @@
 // Rows on their way to the client: counted, masked, limited; and results that may not go on.
 import type { MysqlField } from '../gate.ts';
+import type { Output } from '../shared/output.ts';
+import { RowRoom } from '../shared/row-room.ts';
 import { errorCode, header, maxPayload } from './constants.ts';
 import type { Conversation, Rows } from './conversation.ts';
 import { errPacket, refusalPacket } from './errors.ts';
 import { decodeColumnDefinition, type ErrPacket } from './messages.ts';
-import type { Output } from './output.ts';
 import { frame, packetHeader, payloadLength } from './packets.ts';
-import { MalformedRow, RowMasker, RowRoom } from './rows.ts';
+import { MalformedRow, RowMasker } from './rows.ts';
 import type { Run } from './run.ts';
 
 const unmaskable = errPacket(

@@ -1,13 +1,12 @@
 // Masks put into rows as they stream, text rows and binary rows: in place where the masked value has the same length, else rows are
 // copied, with their masked values, into a buffer that is used again. Nothing is allocated for a row.
 import type { DeferredWrite, FieldMask, MysqlField } from '../gate.ts';
+import { copiedValues, copyRun, overrun, viewOf } from '../shared/copy-run.ts';
+import type { Output } from '../shared/output.ts';
+import type { RowRoom } from '../shared/row-room.ts';
 import { fieldType, maxPayload, nullValue } from './constants.ts';
-import type { Output } from './output.ts';
 import { frame, packetHeader, writeHeader } from './packets.ts';
-import type { RowRoom } from './room.ts';
 import { lenencSize, writeLenenc } from './values.ts';
-
-export { RowRoom } from './room.ts';
 
 /** A row that does not match its description, or a mask that does not keep its promises: the row may not go on. */
 export class MalformedRow extends Error {
@@ -38,11 +37,6 @@ export function fixedSize(type: number): number | undefined {
       return undefined;
   }
 }
-
-/** Runs are copied eight bytes at a time, and the last step may write this many bytes too far. */
-const overrun = 7;
-/** After a value that did not fit in place, this many of its column are copied before in place is tried again. */
-const copiedValues = 4096;
 
 /** Masks the rows of one result. */
 export class RowMasker {
@@ -248,34 +242,4 @@ function longLength(bytes: Buffer, at: number, end: number): number {
   if (first === 0xfd && at + 4 <= end) return bytes.readUIntLE(at + 1, 3);
   if (first === 0xfe && at + 9 <= end) return bytes.readUInt32LE(at + 1) + bytes.readUInt32LE(at + 5) * 0x1_0000_0000;
   return -1;
-}
-
-function viewOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-/**
- * Copies `[start, end)` and answers the offset after it. Steps of eight bytes are several times faster than single bytes, and than a call
- * into the engine below some hundred bytes. Up to `overrun` bytes after the run are written too: the caller has room for them and
- * writes over them, or sends nothing of them.
- */
-function copyRun(
-  from: Buffer,
-  fromView: DataView,
-  start: number,
-  end: number,
-  to: Buffer,
-  toView: DataView,
-  at: number,
-): number {
-  if (end - start > 400 || end + overrun > from.length) {
-    from.copy(to, at, start, end);
-    return at + end - start;
-  }
-  let target = at;
-  for (let next = start; next < end; next += 8, target += 8) {
-    toView.setInt32(target, fromView.getInt32(next, true), true);
-    toView.setInt32(target + 4, fromView.getInt32(next + 4, true), true);
-  }
-  return at + end - start;
 }

@@ -1,6 +1,7 @@
 // What the client is told: the server's packets under numbers of our own, OK and EOF packets in the form the client has agreed to,
 // errors without texts that may not leave; and what those packets say of the session is noted.
 import type { Refusal } from '../gate.ts';
+import type { Output } from '../shared/output.ts';
 import { encodingOf } from './charset.ts';
 import { capability, errorCode, header } from './constants.ts';
 import type { Conversation } from './conversation.ts';
@@ -15,7 +16,6 @@ import {
   encodeOk,
   eofAsOk,
 } from './messages.ts';
-import type { Output } from './output.ts';
 import { frame, packetHeader } from './packets.ts';
 
 /** The end of a result, or the whole of a command without one. */

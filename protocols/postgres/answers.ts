@@ -1,6 +1,7 @@
 // The server's side of a session: every frame is attributed to the message it answers, told to the client or kept from it, and
 // what it says about statements, portals and the transaction is noted. Dispatched by message letter.
 import type { PostgresField } from '../gate.ts';
+import type { Output } from '../shared/output.ts';
 import {
   decodeCommandTag,
   decodeError,
@@ -13,7 +14,6 @@ import {
 import type { Conversation } from './conversation.ts';
 import { type ErrorFields, encodeError, FatalError, refusalFields } from './errors.ts';
 import { backend, letterName } from './letters.ts';
-import type { Output } from './output.ts';
 import { portalFields, type Reply, type Run } from './replies.ts';
 import type { Results } from './results.ts';
 import type { Fate, ServerFrameHandler } from './server-frames.ts';

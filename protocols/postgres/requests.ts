@@ -1,12 +1,13 @@
 // The client's side of a session: frames are cut from what it sends and handled one at a time, each when nothing that it depends
 // on is still unanswered. Dispatched by message letter; what the messages do stands in statements.ts.
+
+import type { Output } from '../shared/output.ts';
 import type { Conversation } from './conversation.ts';
 import { copyViolation, errorFields, FatalError } from './errors.ts';
 import { FrameCutter, type FrameHandler, type Treatment } from './frames.ts';
 import { flushFrame, MalformedMessage } from './frontend.ts';
 import type { RequestHost, Step } from './judging.ts';
 import { frontend } from './letters.ts';
-import type { Output } from './output.ts';
 import type { Statements } from './statements.ts';
 
 export interface RequestLimits {

@@ -1,15 +1,16 @@
 // Results on their way to the client: rows and copy data of the run they belong to, counted, limited and masked. What may not go
 // on is cut: its rest is dropped, the statement cancelled, and its end turned into our error.
 import type { PostgresField } from '../gate.ts';
+import type { Output } from '../shared/output.ts';
+import { RowRoom } from '../shared/row-room.ts';
 import { decodeCopyResponse, UpstreamProtocolError } from './backend.ts';
 import type { Conversation } from './conversation.ts';
 import { type CopyMasker, copyMasker } from './copy.ts';
 import { type ErrorFields, errorFields, refusalFields } from './errors.ts';
 import { int32 } from './frames.ts';
 import { backend } from './letters.ts';
-import type { Output } from './output.ts';
 import { portalFields, type Reply, type Run } from './replies.ts';
-import { MalformedRow, RowMasker, RowRoom } from './rows.ts';
+import { MalformedRow, RowMasker } from './rows.ts';
 import type { Fate } from './server-frames.ts';
 
 const headerLength = 5;

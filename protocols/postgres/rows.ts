@@ -1,70 +1,15 @@
 // Masks put into DataRow frames as they stream: in place where the masked value has the same length, else rows are copied, with
 // their masked values, into a buffer that is used again. Nothing is allocated for a row.
 import type { DeferredWrite, FieldMask, RowMasks } from '../gate.ts';
-import type { Output } from './output.ts';
+import { copiedValues, copyRun, overrun, viewOf } from '../shared/copy-run.ts';
+import type { Output } from '../shared/output.ts';
+import type { RowRoom } from '../shared/row-room.ts';
 
 /** A DataRow that does not fit its length or its description: its result must not go on. */
 export class MalformedRow extends Error {
   constructor() {
     super('a DataRow does not match its description');
     this.name = 'MalformedRow';
-  }
-}
-
-const roomSize = 256 * 1024;
-/** Runs are copied eight bytes at a time, and the last step may write this many bytes too far. */
-const overrun = 7;
-/** After a value that did not fit in place, this many of its column are copied before in place is tried again. */
-const copiedValues = 4096;
-
-/** Buffers that masked rows are written to. They are lent to the socket and come back when it has taken everything. */
-export class RowRoom {
-  private readonly output: Output;
-  private free: Buffer[] = [];
-  private lent: Buffer[] = [];
-  bytes: Buffer = Buffer.alloc(0);
-  view: DataView = viewOf(this.bytes);
-  /** Where the next row begins. */
-  at = 0;
-
-  constructor(output: Output) {
-    this.output = output;
-  }
-
-  /** Makes room for `length` bytes at `at`; what stands before `at` has been forwarded. */
-  reserve(length: number): void {
-    if (this.bytes.length - this.at >= length) return;
-    if (this.bytes.length > 0) this.lent.push(this.bytes);
-    this.use(
-      length <= roomSize ? (this.free.pop() ?? Buffer.allocUnsafeSlow(roomSize)) : Buffer.allocUnsafeSlow(length),
-    );
-  }
-
-  private use(bytes: Buffer): void {
-    this.bytes = bytes;
-    this.view = viewOf(bytes);
-    this.at = 0;
-  }
-
-  /** Moves the unfinished row `[from, at)` to where `length` more bytes are free; says where it stands now. */
-  move(from: number, at: number, length: number): void {
-    const started = this.bytes.subarray(from, at);
-    this.lent.push(this.bytes);
-    this.use(Buffer.allocUnsafeSlow(Math.max((at - from + length) * 2, roomSize)));
-    started.copy(this.bytes, 0);
-  }
-
-  /** Called after each flush: takes buffers back once the socket has let go of them. */
-  recycle(): void {
-    if (!this.output.settled) {
-      // The socket still reads from the current buffer, but never beyond what was forwarded: rows go on behind it.
-      return;
-    }
-    for (const buffer of this.lent) if (buffer.length === roomSize && this.free.length < 4) this.free.push(buffer);
-    this.lent.length = 0;
-    this.at = 0;
-    // A buffer made for one large row is not kept.
-    if (this.bytes.length > roomSize) this.use(Buffer.alloc(0));
   }
 }
 
@@ -191,34 +136,4 @@ export class RowMasker {
     room.at = to;
     return to - from;
   }
-}
-
-function viewOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-/**
- * Copies `[start, end)` and answers the offset after it. Steps of eight bytes are several times faster than single bytes, and than a call
- * into the engine below some hundred bytes. Up to `overrun` bytes after the run are written too: the caller has room for them and
- * writes over them, or sends nothing of them.
- */
-function copyRun(
-  from: Buffer,
-  fromView: DataView,
-  start: number,
-  end: number,
-  to: Buffer,
-  toView: DataView,
-  at: number,
-): number {
-  if (end - start > 400 || end + overrun > from.length) {
-    from.copy(to, at, start, end);
-    return at + end - start;
-  }
-  let target = at;
-  for (let i = start; i < end; i += 8, target += 8) {
-    toView.setInt32(target, fromView.getInt32(i, true), true);
-    toView.setInt32(target + 4, fromView.getInt32(i + 4, true), true);
-  }
-  return at + end - start;
 }

@@ -1,10 +1,10 @@
 // Entries for the replies of messages sent upstream, and the messages that are sent to fail in the place of refused ones.
 import type { Plan } from '../gate.ts';
+import type { Output } from '../shared/output.ts';
 import type { Conversation } from './conversation.ts';
 import type { ErrorFields } from './errors.ts';
 import { type BindParameters, failingParse, failingQuery, failingUnnamedParse, idleRun } from './frontend.ts';
 import { frontend } from './letters.ts';
-import type { Output } from './output.ts';
 import { type Portal, type Reply, Run, type Statement } from './replies.ts';
 
 const endsTransaction = /\b(?:commit|end|prepare|constraints)\b/i;

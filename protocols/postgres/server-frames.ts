@@ -1,9 +1,10 @@
 // Frames cut from the server's byte stream and passed on. Rows come first: consecutive DataRows are handed over as one run, a frame
 // that may go on in pieces is never collected, and what has not been touched leaves as a view of the chunk it came in.
+
+import type { Output } from '../shared/output.ts';
 import { UpstreamProtocolError } from './backend.ts';
 import { int32 } from './frames.ts';
 import { backend } from './letters.ts';
-import type { Output } from './output.ts';
 
 /** What becomes of a whole frame: it goes on as it is, or something else (or nothing) has been sent in its place. */
 export type Fate = 'keep' | 'drop';

@@ -1,6 +1,7 @@
 // What each client message does: statements are judged, runs opened, and messages sent on with an entry for the reply they will
 // have. A refused message is replaced by one that fails upstream, so that the server's own state stays true.
 import type { Opened, Plan } from '../gate.ts';
+import type { Output } from '../shared/output.ts';
 import type { Conversation } from './conversation.ts';
 import { type ErrorFields, errorFields, refusalFields } from './errors.ts';
 import {
@@ -24,7 +25,6 @@ import {
 } from './frontend.ts';
 import { type Decided, isPromise, Judging, type RequestHost, type Step } from './judging.ts';
 import { frontend } from './letters.ts';
-import type { Output } from './output.ts';
 import { type Portal, type Reply, Run, type Statement } from './replies.ts';
 import { decodeTypes, newPortal, newStatement, Sender, touchesNames } from './sender.ts';
 

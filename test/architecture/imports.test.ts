@@ -19,6 +19,8 @@ test.each([
   ['protocols/postgres/rows.ts', '../mysql/rows.ts', 'neither protocol folder imports the other'],
   ['protocols/gate.ts', './postgres/rows.ts', 'types only'],
   ['protocols/gate.ts', 'node:net', 'types only'],
+  ['protocols/shared/output.ts', '../postgres/rows.ts', 'neither protocol folder'],
+  ['protocols/shared/output.ts', '../../src/sql/index.ts', 'nothing from src/'],
   ['src/sql/index.ts', '../../protocols/postgres/rows.ts', 'no protocol but protocols/gate.ts'],
   ['src/sql/index.ts', '../gateway.ts', 'does not import gateway'],
   ['src/audit/index.ts', '../demo/run.ts', 'does not import the demo'],
@@ -40,6 +42,8 @@ test.each([
 
 test.each([
   ['protocols/postgres/rows.ts', '../gate.ts'],
+  ['protocols/postgres/rows.ts', '../shared/output.ts'],
+  ['protocols/mysql/rows.ts', '../shared/output.ts'],
   ['protocols/postgres/rows.ts', 'pg-protocol'],
   ['src/sql/index.ts', '../../protocols/gate.ts'],
   ['src/policy/types.ts', '../masking/spec.ts'],

@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { FieldMask } from '../../../protocols/gate.ts';
 import { Writer } from '../../../protocols/mysql/bytes.ts';
-import { Output } from '../../../protocols/mysql/output.ts';
 import { frame } from '../../../protocols/mysql/packets.ts';
-import { MalformedRow, RowMasker, RowRoom } from '../../../protocols/mysql/rows.ts';
+import { MalformedRow, RowMasker } from '../../../protocols/mysql/rows.ts';
+import { Output } from '../../../protocols/shared/output.ts';
+import { RowRoom } from '../../../protocols/shared/row-room.ts';
 import { nothing, stars, word } from './support.ts';
 
 const string = 0xfd;

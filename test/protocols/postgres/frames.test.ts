@@ -6,9 +6,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { FieldMask } from '../../../protocols/gate.ts';
 import { FrameCutter, type FrameHandler, type Treatment } from '../../../protocols/postgres/frames.ts';
-import { Output } from '../../../protocols/postgres/output.ts';
-import { MalformedRow, RowMasker, RowRoom } from '../../../protocols/postgres/rows.ts';
+import { MalformedRow, RowMasker } from '../../../protocols/postgres/rows.ts';
 import { ServerFrames } from '../../../protocols/postgres/server-frames.ts';
+import { Output } from '../../../protocols/shared/output.ts';
+import { RowRoom } from '../../../protocols/shared/row-room.ts';
 import { int32, message } from './support.ts';
 
 class Sink extends Writable {

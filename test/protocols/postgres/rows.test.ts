@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { FieldMask } from '../../../protocols/gate.ts';
-import type { Output } from '../../../protocols/postgres/output.ts';
-import { MalformedRow, RowMasker, RowRoom } from '../../../protocols/postgres/rows.ts';
+import { MalformedRow, RowMasker } from '../../../protocols/postgres/rows.ts';
+import type { Output } from '../../../protocols/shared/output.ts';
+import { RowRoom } from '../../../protocols/shared/row-room.ts';
 import { type MaskSpec, maskKey, planMask } from '../../../src/masking/index.ts';
 
 const runs = { numRuns: 300, seed: Number(process.env.SEED ?? Date.now() % 2 ** 31) };

@@ -1,4 +1,5 @@
 // Buffers that masked rows are written to. They are lent to the client's stream and come back when it has taken everything.
+import { viewOf } from './copy-run.ts';
 import type { Output } from './output.ts';
 
 const roomSize = 256 * 1024;
@@ -48,8 +49,4 @@ export class RowRoom {
     // A buffer made for one large row is not kept.
     if (this.bytes.length > roomSize) this.use(Buffer.alloc(0));
   }
-}
-
-function viewOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -1,8 +1,9 @@
-// What goes out to one socket: slices of the buffers that came in, joined where they follow each other, and messages of our own.
+// What goes out to one socket, gathered while a chunk is processed and written at once: runs of untouched bytes stay views of
+// the chunk they came in, and neighbouring runs become one.
 import type { Duplex } from 'node:stream';
 
-/** Many small pieces are copied together: one write costs more than a few kilobytes moved. */
-const copyBelow = 16 * 1024;
+/** Below this many bytes copying pieces together is cheaper than handing several to the kernel. */
+const copyBelow = 8192;
 
 export class Output {
   private readonly socket: Duplex;
@@ -16,20 +17,23 @@ export class Output {
     this.socket = socket;
   }
 
-  /** Passes on `bytes[start, end)` without a copy: the bytes must stay as they are until they are written. */
+  /** Sends `bytes[start, end)` as it stands. The bytes must stay untouched until they are written (see `settled`). */
   forward(bytes: Buffer, start: number, end: number): void {
     if (this.run === bytes && this.runEnd === start) {
       this.runEnd = end;
       return;
     }
-    this.close();
+    this.closeRun();
     this.run = bytes;
     this.runStart = start;
     this.runEnd = end;
   }
 
+  /** Sends a message of our own. */
   push(bytes: Buffer): void {
-    this.forward(bytes, 0, bytes.length);
+    this.closeRun();
+    this.pieces.push(bytes);
+    this.size += bytes.length;
   }
 
   get empty(): boolean {
@@ -38,11 +42,11 @@ export class Output {
 
   /** Writes what has been gathered. False when the socket wants no more until it drains. */
   flush(): boolean {
-    this.close();
+    this.closeRun();
     const { socket, pieces } = this;
     if (pieces.length > 0 && socket.writable) {
-      const [first] = pieces;
-      if (pieces.length === 1 && first !== undefined) socket.write(first);
+      const [only] = pieces;
+      if (pieces.length === 1 && only !== undefined) socket.write(only);
       else if (this.size < copyBelow) socket.write(Buffer.concat(pieces, this.size));
       else {
         socket.cork();
@@ -55,16 +59,15 @@ export class Output {
     return !socket.writableNeedDrain;
   }
 
-  /** True when everything written so far has left our buffers. */
+  /** True when the kernel has taken everything sent so far: buffers that were forwarded may be used again. */
   get settled(): boolean {
     return this.empty && this.socket.writableLength === 0;
   }
 
-  private close(): void {
-    const { run } = this;
-    if (run === undefined) return;
-    const whole = this.runStart === 0 && this.runEnd === run.length;
-    this.pieces.push(whole ? run : run.subarray(this.runStart, this.runEnd));
+  private closeRun(): void {
+    if (this.run === undefined) return;
+    const whole = this.runStart === 0 && this.runEnd === this.run.length;
+    this.pieces.push(whole ? this.run : this.run.subarray(this.runStart, this.runEnd));
     this.size += this.runEnd - this.runStart;
     this.run = undefined;
   }
