@@ -10,7 +10,7 @@ import { endRevoked } from './gateway/access.ts';
 import { admit, challenge, type Premises, unproven } from './gateway/admission.ts';
 import { type OpenConsole, openConsole } from './gateway/console.ts';
 import { recordCredentials } from './gateway/credential-login.ts';
-import { createGuards } from './gateway/guards/index.ts';
+import { Guards } from './gateway/guards/index.ts';
 import { certificate, listen } from './gateway/listeners.ts';
 import { createLog, type Log } from './gateway/log.ts';
 import { countedJournal, createNumbers } from './gateway/metrics.ts';
@@ -65,7 +65,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       : createApprovals({ store, config: initial, audit: journal, log: (message, err) => log.warn({ err }, message) });
   approvals?.revocations.onRevoked((revocation) => endRevoked(sessions, revocation));
   await approvals?.ready();
-  const guards = createGuards({ config: () => setup.config, store, journal, log });
+  const guards = new Guards({ config: () => setup.config, store, journal, log });
   const premises: Premises = { journal, log, sessions, store, approvals, numbers, guards };
   if (store !== undefined) recordCredentials(store, journal, log);
   const gate: Gate = {

@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { ClientHello, Gate, GateSession } from '../gate.ts';
+import { isLoopback, Lobby, logLoginFault } from '../shared/lobby.ts';
+import type { Logger } from '../shared/logger.ts';
 import { authenticate } from './authentication.ts';
 import { MalformedPacket } from './bytes.ts';
 import { CompressedStream } from './compression.ts';
@@ -11,14 +13,13 @@ import { capability, errorCode } from './constants.ts';
 import { ConnectionClosed, errPacket, FatalError, internalError, refusalPacket } from './errors.ts';
 import { Exchange, refuse } from './exchange.ts';
 import { decodeChangeUser } from './handshake-messages.ts';
-import type { Logger } from './logger.ts';
 import { encodeOk, okPacket } from './messages.ts';
 import { OutOfOrder, PayloadTooLarge } from './packets.ts';
 import { Relay, type RelayLimits } from './relay.ts';
 import { badHandshake, greet } from './startup.ts';
 import { logIn } from './upstream.ts';
 
-export type { Logger } from './logger.ts';
+export type { Logger } from '../shared/logger.ts';
 export { doubleSha1, doubleSha256 } from './scramble.ts';
 
 export interface MysqlLimits extends RelayLimits {
@@ -109,20 +110,15 @@ interface Claim {
 export function createMysqlListener(options: MysqlListenerOptions): MysqlListener {
   const limits = { ...defaults, ...options.limits };
   const { gate, logger } = options;
-  const waiting = new Set<Duplex>();
+  const lobby = new Lobby();
   const relays = new Map<Relay, { readonly threadId: number; readonly session: GateSession }>();
   let version = options.serverVersion ?? firstVersion;
   let draining = false;
-  let idle = () => {};
 
   function handle(socket: Socket): void {
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 60_000);
-    socket.on('error', () => socket.destroy());
-    waiting.add(socket);
-    socket.once('close', () => waiting.delete(socket));
+    lobby.accept(socket);
     if (draining) refuse(socket, 0, shutdownError, false);
-    else if (waiting.size > limits.maxUnauthenticated) {
+    else if (lobby.size > limits.maxUnauthenticated) {
       const message = 'sallyport: too many connections are waiting to log in';
       refuse(socket, 0, errPacket(errorCode.TOO_MANY_CONNECTIONS, '08004', message), false);
     } else void enter(socket);
@@ -162,7 +158,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
           maxPacket,
         };
         await logInVisitor(visitor, exchange, response);
-        waiting.delete(socket);
+        lobby.leave(socket);
       },
     );
   }
@@ -178,7 +174,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
       const message = `sallyport: the login was not complete within ${limits.loginMs} ms`;
       exchange()?.fail(new FatalError(errPacket(errorCode.HANDSHAKE, '08S01', message)));
       // Where nobody reads (a TLS handshake that stands still) nobody would notice.
-      setTimeout(() => waiting.has(stream) && stream.destroy(), 1_000).unref();
+      setTimeout(() => lobby.has(stream) && stream.destroy(), 1_000).unref();
     }, limits.loginMs);
     try {
       await login();
@@ -233,7 +229,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
         relay.begin();
         relays.set(relay, { threadId: visitor.threadId, session });
         exchange.send(encodeOk(okPacket(login.status), capabilities));
-        waiting.delete(stream);
+        lobby.leave(stream);
         relay.start(packs ? Buffer.alloc(0) : early);
       } catch (cause) {
         login.socket.on('error', () => {});
@@ -256,7 +252,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
       logger,
       onEnd() {
         relays.delete(relay);
-        if (relays.size === 0) idle();
+        if (relays.size === 0) lobby.sessionsOver();
       },
       onChangeUser: (payload, sequence, rest) => void changeUser(visitor, payload, sequence, rest),
       onKill: (threadId) => {
@@ -275,8 +271,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
   /** COM_CHANGE_USER: the same stream logs in anew, to a session of its own with its own upstream connection. */
   async function changeUser(visitor: Visitor, payload: Buffer, sequence: number, rest: Buffer): Promise<void> {
     const { stream, capabilities } = visitor;
-    waiting.add(stream);
-    stream.once('close', () => waiting.delete(stream));
+    lobby.add(stream);
     if (rest.length > 0) stream.unshift(rest);
     const exchange = new Exchange(stream, limits.maxUnauthenticatedBytes, sequence);
     await timed(
@@ -312,18 +307,14 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
       error = badHandshake.packet;
       logger.info({ client: address, reason: cause.message }, 'connection refused');
     } else {
-      const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-      // The code of a network or TLS failure is enough; anything else is a fault of ours.
-      const fields = { client: address, err: code ?? (cause instanceof Error ? cause.stack : String(cause)) };
-      if (code === undefined) logger.error(fields, 'internal error during the login');
-      else logger.debug(fields, 'connection failed during the login');
+      logLoginFault(logger, address, cause);
     }
     refuse(exchange.socket, exchange.sequence, error);
   }
 
   function close(): void {
     draining = true;
-    for (const stream of waiting) stream.destroy();
+    lobby.destroyAll();
     for (const relay of [...relays.keys()]) relay.end(shutdownError, 'shutdown');
   }
 
@@ -333,17 +324,12 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
       return relays.size;
     },
     get waiting() {
-      return waiting.size;
+      return lobby.size;
     },
     async drain(ms) {
       draining = true;
       if (relays.size > 0) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          idle = () => {
-            clearTimeout(timer);
-            resolve();
-          };
+        await lobby.sessionsEnd(ms, () => {
           for (const relay of [...relays.keys()]) relay.endWhenIdle(shutdownError, 'shutdown');
         });
       }
@@ -356,8 +342,4 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
 function packed(stream: Duplex, early: Buffer): CompressedStream {
   if (early.length > 0) stream.unshift(early);
   return new CompressedStream(stream);
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(?:::ffff:)?127\./.test(address);
 }

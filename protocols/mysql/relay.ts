@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GateSession, Refusal } from '../gate.ts';
+import type { Logger } from '../shared/logger.ts';
 import { Output } from '../shared/output.ts';
 import { MalformedPacket } from './bytes.ts';
 import { type CommandHost, Commands } from './commands.ts';
@@ -11,7 +12,6 @@ import { command, errorCode } from './constants.ts';
 import { Conversation, type Features } from './conversation.ts';
 import { errPacket, FatalError, internalError, refusalPacket, UpstreamProtocolError } from './errors.ts';
 import { Exchange } from './exchange.ts';
-import type { Logger } from './logger.ts';
 import type { ErrPacket } from './messages.ts';
 import { frame, OutOfOrder, PayloadTooLarge } from './packets.ts';
 import { Responses } from './responses.ts';

@@ -2,19 +2,20 @@
 import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { ClientHello, Gate, GateSession, Refusal } from '../gate.ts';
+import { isLoopback, Lobby, logLoginFault } from '../shared/lobby.ts';
+import type { Logger } from '../shared/logger.ts';
 import { authenticate, type OAuthHints } from './authentication.ts';
 import { encodeAuthentication, encodeBackendKeyData } from './backend.ts';
 import { ConnectionClosed } from './byte-reader.ts';
 import { CancelRegistry } from './cancel.ts';
 import { encodeError, FatalError, refusalFields } from './errors.ts';
-import type { Logger } from './logger.ts';
 import { Relay } from './relay.ts';
 import { type ClientConnection, readStartUp, type StartUp, unreadable } from './startup.ts';
 import { logIn } from './upstream.ts';
 
+export type { Logger } from '../shared/logger.ts';
 export type { OAuthHints } from './authentication.ts';
 export { CancelRegistry } from './cancel.ts';
-export type { Logger } from './logger.ts';
 export { scramVerifier } from './scram.ts';
 
 export interface PostgresLimits {
@@ -94,19 +95,14 @@ export function createPostgresListener(options: PostgresListenerOptions): Postgr
   const limits = { ...defaults, ...options.limits };
   const { gate, logger } = options;
   const cancels = options.cancels ?? new CancelRegistry();
-  const waiting = new Set<Socket>();
+  const lobby = new Lobby();
   const relays = new Set<Relay>();
   let draining = false;
-  let idle = () => {};
 
   function handle(socket: Socket): void {
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, 60_000);
-    socket.on('error', () => socket.destroy());
-    waiting.add(socket);
-    socket.once('close', () => waiting.delete(socket));
+    lobby.accept(socket);
     if (draining) refuse(socket, new FatalError('57P03', 'the database system is shutting down'));
-    else if (waiting.size > limits.maxUnauthenticated) {
+    else if (lobby.size > limits.maxUnauthenticated) {
       refuse(socket, new FatalError('53300', 'sallyport: too many connections are waiting to log in'));
     } else void greet(socket);
   }
@@ -119,7 +115,7 @@ export function createPostgresListener(options: PostgresListenerOptions): Postgr
         new FatalError('08006', `sallyport: the login was not complete within ${limits.loginMs} ms`),
       );
       // Where nobody reads (a TLS handshake that stands still) nobody would notice.
-      setTimeout(() => waiting.has(socket) && socket.destroy(), 1_000).unref();
+      setTimeout(() => lobby.has(socket) && socket.destroy(), 1_000).unref();
     }, limits.loginMs);
     let admitted: GateSession | undefined;
     try {
@@ -149,7 +145,7 @@ export function createPostgresListener(options: PostgresListenerOptions): Postgr
       if (admission.kind === 'refused') throw FatalError.of(refusalFields(admission.refusal, 'FATAL'));
       admitted = admission.session;
       await relay(start, admission.session);
-      waiting.delete(socket);
+      lobby.leave(socket);
     } catch (cause) {
       admitted?.end(cause instanceof FatalError ? cause.message : 'the session did not start');
       failed(current?.socket ?? socket, cause, clientAddress);
@@ -184,7 +180,7 @@ export function createPostgresListener(options: PostgresListenerOptions): Postgr
     const relay = new Relay(socket, login, session, limits, logger, () => {
       issued.release();
       relays.delete(relay);
-      if (relays.size === 0) idle();
+      if (relays.size === 0) lobby.sessionsOver();
     });
     relays.add(relay);
     client.detach();
@@ -210,11 +206,7 @@ export function createPostgresListener(options: PostgresListenerOptions): Postgr
       return;
     }
     if (!(cause instanceof ConnectionClosed)) {
-      const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-      // The code of a network or TLS failure is enough; anything else is a fault of ours.
-      const fields = { client: clientAddress, err: code ?? (cause instanceof Error ? cause.stack : String(cause)) };
-      if (code === undefined) logger.error(fields, 'internal error during the login');
-      else logger.debug(fields, 'connection failed during the login');
+      logLoginFault(logger, clientAddress, cause);
       refuse(socket, new FatalError('XX000', 'sallyport: internal error'));
     } else socket.destroy();
   }
@@ -225,18 +217,13 @@ export function createPostgresListener(options: PostgresListenerOptions): Postgr
       return relays.size;
     },
     get waiting() {
-      return waiting.size;
+      return lobby.size;
     },
     cancel: (processId, secret) => cancels.cancel({ processId, secret }),
     async drain(ms) {
       draining = true;
       if (relays.size > 0) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          idle = () => {
-            clearTimeout(timer);
-            resolve();
-          };
+        await lobby.sessionsEnd(ms, () => {
           for (const relay of relays) relay.endWhenIdle(shutdown);
         });
       }
@@ -247,7 +234,7 @@ export function createPostgresListener(options: PostgresListenerOptions): Postgr
 
   function close(): void {
     draining = true;
-    for (const socket of waiting) socket.destroy();
+    lobby.destroyAll();
     for (const relay of relays) relay.end(refusalFields(shutdown, 'FATAL'), shutdown.rule);
   }
 }
@@ -260,7 +247,7 @@ function helloOf(start: StartUp, clientAddress: string): ClientHello {
     database: start.database,
     parameters: start.parameters,
     clientAddress,
-    loopback: address === '::1' || /^(?:::ffff:)?127\./.test(address),
+    loopback: isLoopback(address),
     encrypted: start.client.encrypted,
   };
 }

@@ -2,6 +2,7 @@
 // messages mean is the business of requests.ts and answers.ts.
 import type { Socket } from 'node:net';
 import type { GateSession, Refusal } from '../gate.ts';
+import type { Logger } from '../shared/logger.ts';
 import { Output } from '../shared/output.ts';
 import { Answers } from './answers.ts';
 import { UpstreamProtocolError } from './backend.ts';
@@ -9,7 +10,6 @@ import { Conversation } from './conversation.ts';
 import { type ErrorFields, encodeError, encodeNotice, FatalError, refusalFields } from './errors.ts';
 import { failingQuery, MalformedMessage, terminateFrame } from './frontend.ts';
 import type { RequestHost } from './judging.ts';
-import type { Logger } from './logger.ts';
 import { Requests } from './requests.ts';
 import { Results } from './results.ts';
 import { ServerFrames } from './server-frames.ts';

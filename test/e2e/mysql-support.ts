@@ -1,5 +1,5 @@
 // The whole product before a MySQL server for tests: a small shop, a real configuration file, the gateway in this process.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mysql from 'mysql2/promise';
@@ -10,6 +10,7 @@ import { loadConfig } from '../../src/config/index.ts';
 import { type RunningGateway, startGateway } from '../../src/gateway.ts';
 import { issueLocalToken } from '../../src/identity/index.ts';
 import { type MariadbServer, mariadbDatabase } from '../support/mariadb.ts';
+import { readJournal } from './journal.ts';
 
 export interface MysqlHouse {
   readonly server: MariadbServer & { readonly database: string };
@@ -143,15 +144,4 @@ ${options.extra ?? ''}
     if (open === undefined) throw new Error('the house opens in beforeAll');
     return open;
   };
-}
-
-async function readJournal(folder: string): Promise<AuditRecord[]> {
-  const records: AuditRecord[] = [];
-  for (const name of (await readdir(folder, { recursive: true })).sort()) {
-    if (!name.endsWith('.jsonl')) continue;
-    for (const line of (await readFile(join(folder, name), 'utf8')).split('\n')) {
-      if (line !== '') records.push(JSON.parse(line) as AuditRecord);
-    }
-  }
-  return records;
 }

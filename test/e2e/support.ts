@@ -1,5 +1,5 @@
 // The whole product for tests: a real PostgreSQL with a small shop, a real configuration file, the gateway in this process.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -11,6 +11,7 @@ import { type RunningGateway, startGateway } from '../../src/gateway.ts';
 import { issueLocalToken } from '../../src/identity/index.ts';
 import { type EmbeddedServer, startEmbedded } from '../../src/store/embedded.ts';
 import { execute } from '../support/postgres.ts';
+import { readJournal } from './journal.ts';
 
 export interface House {
   readonly server: EmbeddedServer;
@@ -162,28 +163,4 @@ ${options.extra ?? ''}
     if (open === undefined) throw new Error('the house opens in beforeAll');
     return open;
   };
-}
-
-/** Settlements follow their results within milliseconds; what is still running after five seconds is running. */
-async function readJournal(folder: string): Promise<AuditRecord[]> {
-  for (let wait = 0; ; wait += 25) {
-    const records = await readLines(folder);
-    const settled = new Set(records.flatMap((each) => (each.event === 'settled' ? [each.record] : [])));
-    const open = records.some(
-      (each) => each.event === 'statement' && each.verdict === 'allow' && !settled.has(each.record),
-    );
-    if (!open || wait >= 5000) return records;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
-
-async function readLines(folder: string): Promise<AuditRecord[]> {
-  const records: AuditRecord[] = [];
-  for (const name of (await readdir(folder, { recursive: true })).sort()) {
-    if (!name.endsWith('.jsonl')) continue;
-    for (const line of (await readFile(join(folder, name), 'utf8')).split('\n')) {
-      if (line !== '') records.push(JSON.parse(line) as AuditRecord);
-    }
-  }
-  return records;
 }

@@ -18,10 +18,6 @@ export interface GuardsOptions {
   readonly log: Log;
 }
 
-export function createGuards(options: GuardsOptions): Guards {
-  return new Guards(options);
-}
-
 /** The guards of the whole gateway. */
 export class Guards {
   readonly #budgets: Budgets;

@@ -1,5 +1,6 @@
 // Readings by text and by shape, bounded: what was used in the last two rounds of use is kept.
 import { columnName } from '../facts.ts';
+import { Generations } from '../generations.ts';
 import type { ReadResult } from '../reader.ts';
 import type { Reading, StoredValue } from '../reading.ts';
 import type { Analysis } from './analysis.ts';
@@ -15,45 +16,11 @@ interface Template {
   readonly stored: readonly { readonly column: StoredValue['column']; readonly literal: number }[];
 }
 
-/** Two generations: a lookup in the older one moves the entry to the newer; when that is full it becomes the older. */
-class Generations<V> {
-  private young = new Map<string, V>();
-  private old = new Map<string, V>();
-  private readonly capacity: number;
-  private readonly maxCharacters: number;
-  private characters = 0;
-
-  constructor(capacity: number, maxCharacters: number) {
-    this.capacity = capacity;
-    this.maxCharacters = maxCharacters;
-  }
-
-  get(key: string): V | undefined {
-    const found = this.young.get(key);
-    if (found !== undefined) return found;
-    const older = this.old.get(key);
-    if (older !== undefined) this.set(key, older);
-    return older;
-  }
-
-  set(key: string, value: V): void {
-    if (this.young.size >= this.capacity || this.characters > this.maxCharacters) {
-      this.old = this.young;
-      this.young = new Map();
-      this.characters = 0;
-    }
-    this.characters += key.length;
-    this.young.set(key, value);
-  }
-}
-
 /** A text that is one statement: its shape and its tokens. */
 export interface Single {
   readonly key: string;
   readonly tokens: readonly Token[];
 }
-
-export const maxCachedText = 32 * 1024;
 
 const isLiteral = (token: Token): boolean =>
   token.kind === 'string' || token.kind === 'nchar' || token.kind === 'number';

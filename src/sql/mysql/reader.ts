@@ -1,10 +1,11 @@
 // The MySQL reader of one target: its catalog, kept fresh, and the readings shared by all sessions.
 import mysql from 'mysql2/promise';
+import { maxCachedText } from '../generations.ts';
 import { OwnConnection } from '../own-connection.ts';
 import type { SqlReader, SqlSession } from '../reader.ts';
 import { withoutTrusted } from '../trust.ts';
 import type { Analysis, State } from './analysis.ts';
-import { literalsOf, maxCachedText, ReadingCache, type Single } from './cache.ts';
+import { literalsOf, ReadingCache, type Single } from './cache.ts';
 import { Catalog } from './catalog.ts';
 import { columnsNow, loadCatalog, prepareConnection, routinesNow } from './catalog-load.ts';
 import { lex, shapeOf } from './lexer.ts';

@@ -2,11 +2,12 @@
 
 import pg from 'pg';
 import { columnName } from '../facts.ts';
+import { maxCachedText } from '../generations.ts';
 import { OwnConnection } from '../own-connection.ts';
 import type { ReadResult, SqlReader, SqlSession, TypeInfo } from '../reader.ts';
 import type { ColumnName, StoredValue } from '../reading.ts';
 import { withoutTrusted } from '../trust.ts';
-import { maxCachedText, ReadingCache, type Template } from './cache.ts';
+import { ReadingCache, type Template } from './cache.ts';
 import { Catalog, type TypeFact } from './catalog.ts';
 import { digestQuery, loadCatalog } from './catalog-load.ts';
 import { literalEnd, literalStart, literalText, type Shape, scan } from './lexer.ts';

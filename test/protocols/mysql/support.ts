@@ -1,21 +1,14 @@
 // A small gate for the tests of the MySQL room: it knows no SQL, and does what the test's own functions say.
-import { createServer, type Server } from 'node:net';
 import type {
-  Admission,
   BoundParameters,
-  Challenge,
   ClientHello,
   FieldMask,
-  Gate,
   GateSession,
   Judgement,
   MaybePromise,
   MysqlField,
   Opened,
-  Outcome,
   Plan,
-  Proof,
-  RecordId,
   Refusal,
   SessionId,
   Shaped,
@@ -23,16 +16,20 @@ import type {
 } from '../../../protocols/gate.ts';
 import { createMysqlListener, type MysqlListener, type MysqlListenerOptions } from '../../../protocols/mysql/index.ts';
 import type { MariadbServer } from '../../support/mariadb.ts';
+import {
+  executionOf,
+  keepingLogger,
+  refusal,
+  type ScriptedGate,
+  type Settled,
+  scriptedGate,
+  serve,
+} from '../support.ts';
 
-export interface Settled {
-  readonly text: string;
-  readonly outcome: Outcome;
-}
+export { nothing, refusal, type Settled, stars, word } from '../support.ts';
 
 /** What a test makes of the gate; what is left out allows. */
-export interface Script {
-  readonly token?: string;
-  readonly challenge?: (hello: ClientHello) => MaybePromise<Challenge>;
+export interface Script extends ScriptedGate {
   readonly judge?: (text: string, arrival: 'simple' | 'extended') => MaybePromise<Judgement> | undefined;
   readonly plan?: (text: string) => Partial<Plan>;
   readonly open?: (text: string, parameters: BoundParameters | undefined) => MaybePromise<Opened> | undefined;
@@ -64,13 +61,6 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-export const refusal = (message: string, more: Partial<Refusal> = {}): Refusal => ({
-  kind: 'policy',
-  rule: 'test',
-  message: `sallyport: ${message}`,
-  ...more,
-});
-
 /** Splits as far as these tests need it: no semicolons inside of statements but in quotes. */
 export function split(text: string): string[] {
   return (text.match(/(?:'(?:[^'\\]|''|\\.)*'|[^;'])+/gs) ?? [])
@@ -97,18 +87,7 @@ export async function startGateway(server: Target, script: Script = {}): Promise
         const scripted = script.open?.(text, parameters);
         if (scripted !== undefined) return scripted;
         opened.push(text);
-        let done = false;
-        return {
-          kind: 'opened',
-          execution: {
-            record: `r${opened.length}` as RecordId,
-            settle(outcome) {
-              if (done) throw new Error(`settled twice: ${text}`);
-              done = true;
-              settled.push({ text, outcome });
-            },
-          },
-        };
+        return { kind: 'opened', execution: executionOf(text, opened.length, settled) };
       },
       shape(fields) {
         const columns = fields.flatMap((field) => (field.dialect === 'mysql' ? [field] : []));
@@ -158,30 +137,14 @@ export async function startGateway(server: Target, script: Script = {}): Promise
     return { kind: 'allow', text: `${text}/*identity='test'*/`, plans: split(text).map(plan) };
   }
 
-  const gate: Gate = {
-    challenge(hello) {
-      hellos.push(hello);
-      return script.challenge?.(hello) ?? { kind: 'token' };
-    },
-    async admit(hello, proof: Proof): Promise<Admission> {
-      if (proof.kind === 'token' && proof.token !== (script.token ?? 'token')) {
-        return { kind: 'refused', refusal: refusal('the token is wrong', { kind: 'login' }) };
-      }
-      return { kind: 'admitted', session: session(hello) };
-    },
-  };
-  const log = (fields: Readonly<Record<string, unknown>>, message: string) => void errors.push({ message, ...fields });
+  const gate = scriptedGate(script, hellos, session);
   const listener = createMysqlListener({
     gate,
-    logger: { debug: () => {}, info: () => {}, warn: log, error: log },
+    logger: keepingLogger(errors),
     ...(script.limits === undefined ? {} : { limits: script.limits }),
     ...script.listener,
   });
-  const tcp: Server = createServer((socket) => listener.handle(socket));
-  await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
-  const address = tcp.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const { port } = address;
+  const { port, stop } = await serve(listener);
   return {
     port,
     listener,
@@ -204,35 +167,6 @@ export async function startGateway(server: Target, script: Script = {}): Promise
       ...more,
     }),
     allow,
-    async stop() {
-      listener.close();
-      await new Promise((resolve) => tcp.close(resolve));
-    },
+    stop,
   };
 }
-
-/** Replaces each byte by `*`, at the same length. */
-export const stars: FieldMask = {
-  inPlace(bytes, start, end) {
-    bytes.fill(0x2a, start, end);
-    return true;
-  },
-  bound: (length) => length,
-  write(_from, start, end, to, at) {
-    to.fill(0x2a, at, at + end - start);
-    return at + end - start;
-  },
-};
-
-/** Replaces the value by a word of another length. */
-export function word(text: string): FieldMask {
-  const bytes = Buffer.from(text);
-  return {
-    inPlace: () => false,
-    bound: () => bytes.length,
-    write: (_from, _start, _end, to, at) => at + bytes.copy(to, at),
-  };
-}
-
-/** Turns every value into NULL. */
-export const nothing: FieldMask = { inPlace: () => false, bound: () => 0, write: () => -1 };

@@ -1,22 +1,15 @@
 // A small gate for the tests of the Postgres room: it knows no SQL, and does what the test's own functions say.
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type {
-  Admission,
   BoundParameters,
-  Challenge,
   ClientHello,
-  Execution,
   FieldMask,
-  Gate,
   GateSession,
   Judgement,
   MaybePromise,
   Opened,
-  Outcome,
   Plan,
   PostgresField,
-  Proof,
-  RecordId,
   Refusal,
   SessionId,
   ShapedCopy,
@@ -28,16 +21,12 @@ import {
   type PostgresListenerOptions,
 } from '../../../protocols/postgres/index.ts';
 import type { EmbeddedServer } from '../../../src/store/embedded.ts';
+import { executionOf, keepingLogger, type ScriptedGate, type Settled, scriptedGate, serve } from '../support.ts';
 
-export interface Settled {
-  readonly text: string;
-  readonly outcome: Outcome;
-}
+export { nothing, refusal, type Settled, stars, word } from '../support.ts';
 
 /** What a test makes of the gate; what is left out allows. */
-export interface Script {
-  readonly token?: string;
-  readonly challenge?: (hello: ClientHello) => MaybePromise<Challenge>;
+export interface Script extends ScriptedGate {
   readonly judge?: (text: string, arrival: 'simple' | 'extended') => MaybePromise<Judgement> | undefined;
   /** How many statements a simple text has; left out: split at semicolons. */
   readonly plan?: Partial<Plan>;
@@ -65,13 +54,6 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-export const refusal = (message: string, more: Partial<Refusal> = {}): Refusal => ({
-  kind: 'policy',
-  rule: 'test',
-  message: `sallyport: ${message}`,
-  ...more,
-});
-
 /** Splits as far as these tests need it: no semicolons inside of statements but in quotes. */
 export function split(text: string): string[] {
   return (text.match(/(?:'(?:[^']|'')*'|\$\$.*?\$\$|[^;'$]|\$)+/gs) ?? [])
@@ -95,7 +77,7 @@ export async function startGateway(server: EmbeddedServer, script: Script = {}):
         const scripted = script.open?.(text, parameters);
         if (scripted !== undefined) return scripted;
         opened.push(text);
-        return { kind: 'opened', execution: execution(text) };
+        return { kind: 'opened', execution: executionOf(text, opened.length, settled) };
       },
       shape(fields) {
         const masks = fields.map((field) => (field.dialect === 'postgres' ? script.masks?.(field) : undefined));
@@ -114,18 +96,6 @@ export async function startGateway(server: EmbeddedServer, script: Script = {}):
       barrier: false,
       maxRows: undefined,
       ...script.plan,
-    };
-  }
-
-  function execution(text: string): Execution {
-    let done = false;
-    return {
-      record: `r${opened.length}` as RecordId,
-      settle(outcome) {
-        if (done) throw new Error(`settled twice: ${text}`);
-        done = true;
-        settled.push({ text, outcome });
-      },
     };
   }
 
@@ -162,30 +132,14 @@ export async function startGateway(server: EmbeddedServer, script: Script = {}):
   }
   allowers.set(script, allow);
 
-  const gate: Gate = {
-    challenge(hello) {
-      hellos.push(hello);
-      return script.challenge?.(hello) ?? { kind: 'token' };
-    },
-    async admit(_hello, proof: Proof): Promise<Admission> {
-      if (proof.kind === 'token' && proof.token !== (script.token ?? 'token')) {
-        return { kind: 'refused', refusal: refusal('the token is wrong', { kind: 'login' }) };
-      }
-      return { kind: 'admitted', session: session() };
-    },
-  };
-  const log = (fields: Readonly<Record<string, unknown>>, message: string) => void errors.push({ message, ...fields });
+  const gate = scriptedGate(script, hellos, session);
   const listener = createPostgresListener({
     gate,
-    logger: { debug: () => {}, info: () => {}, warn: log, error: log },
+    logger: keepingLogger(errors),
     ...(script.limits === undefined ? {} : { limits: script.limits }),
     ...script.listener,
   });
-  const tcp: Server = createServer((socket) => listener.handle(socket));
-  await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
-  const address = tcp.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const { port } = address;
+  const { port, stop } = await serve(listener);
   return {
     port,
     listener,
@@ -199,10 +153,7 @@ export async function startGateway(server: EmbeddedServer, script: Script = {}):
       for (const end of enders) end(reason);
     },
     url: (database = 'shop', password = 'token') => `postgres://agent:${password}@127.0.0.1:${port}/${database}`,
-    async stop() {
-      listener.close();
-      await new Promise((resolve) => tcp.close(resolve));
-    },
+    stop,
   };
 }
 
@@ -214,32 +165,6 @@ export function allowed(script: Script, text: string): Extract<Judgement, { kind
   if (allow === undefined) throw new Error('the gateway is not started');
   return allow(text);
 }
-
-/** Replaces each byte by `*`, at the same length. */
-export const stars: FieldMask = {
-  inPlace(bytes, start, end) {
-    bytes.fill(0x2a, start, end);
-    return true;
-  },
-  bound: (length) => length,
-  write(_from, start, end, to, at) {
-    to.fill(0x2a, at, at + end - start);
-    return at + end - start;
-  },
-};
-
-/** Replaces the value by a word of another length. */
-export function word(text: string): FieldMask {
-  const bytes = Buffer.from(text);
-  return {
-    inPlace: () => false,
-    bound: () => bytes.length,
-    write: (_from, _start, _end, to, at) => at + bytes.copy(to, at),
-  };
-}
-
-/** Turns every value into NULL. */
-export const nothing: FieldMask = { inPlace: () => false, bound: () => 0, write: () => -1 };
 
 // A client that speaks in raw messages ---------------------------------------------------------------------------------------
 
