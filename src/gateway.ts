@@ -66,7 +66,8 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
   approvals?.revocations.onRevoked((revocation) => endRevoked(sessions, revocation));
   await approvals?.ready();
   const guards = new Guards({ config: () => setup.config, store, journal, log });
-  const premises: Premises = { journal, log, sessions, store, approvals, numbers, guards };
+  let draining = false;
+  const premises: Premises = { journal, log, sessions, store, approvals, numbers, guards, draining: () => draining };
   if (store !== undefined) recordCredentials(store, journal, log);
   const gate: Gate = {
     challenge: (hello) => challenge(setup.config, premises, hello),
@@ -119,6 +120,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       log.info({ targets: [...setup.targets.keys()] }, 'configuration reloaded');
     },
     async drain(graceMs) {
+      draining = true;
       server?.server.close();
       mysql?.server.close();
       await page?.close();

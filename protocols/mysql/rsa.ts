@@ -10,9 +10,6 @@ const modulusBytes = (primeBits * primeCount) / 8;
 const exponent = 65537n;
 const hashLength = 20;
 
-/** The longest password that fits, without its NUL. */
-export const longestRsaPassword = modulusBytes - 2 * hashLength - 2 - 1;
-
 export interface RsaKey {
   /** As AuthMoreData carries it. */
   readonly publicPem: Buffer;

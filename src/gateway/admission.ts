@@ -35,6 +35,8 @@ export interface Premises {
   /** Likewise. */
   readonly approvals: Approvals | undefined;
   readonly numbers: Numbers;
+  /** The gateway is about to end. */
+  readonly draining: () => boolean;
   readonly guards: Guards;
 }
 

@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import type { Address, Config } from '../config/index.ts';
 import { createLink, type Live, startConsole, storeSource, withRecent } from '../console/index.ts';
 import { type Identity, type TokenEndpointParts, tokenEndpoint } from '../identity/index.ts';
+import { healthOf, readinessOf } from '../metrics/index.ts';
 import type { Premises } from './admission.ts';
 import { decisionSource, sessionSource } from './decisions.ts';
 import type { Setup } from './setup.ts';
@@ -30,7 +31,6 @@ export async function openConsole(
     '/oauth2',
     tokenEndpoint({ current: setup, store, audit: journal, addresses, log, revoked }),
   );
-  const recording = () => journal.state.kind === 'ok';
   const server = await startConsole(listen.console, {
     config: () => setup().config,
     verify: (token) => setup().identity.verify(token),
@@ -46,15 +46,13 @@ export async function openConsole(
       ['/oauth2', (request, env) => oauth.fetch(request, env)],
       ['/metrics', () => premises.numbers.respond()],
     ]),
-    healthy: () => ({ ok: true, detail: {} }),
-    async ready() {
-      const stored = await store.query('select 1').then(
-        () => true,
-        () => false,
-      );
-      const say = (ok: boolean) => (ok ? 'ok' : 'failing');
-      return { ok: recording() && stored, detail: { journal: say(recording()), store: say(stored) } };
-    },
+    healthy: healthOf,
+    ready: () =>
+      readinessOf({
+        journal: () => journal.state.kind === 'ok',
+        store: () => store.query('select 1'),
+        draining: premises.draining,
+      }),
   });
   const link = async () => linkTo(server.url, await createLink(store, 'operator', 'admin'));
   if (hasLocalIssuer(setup().config))

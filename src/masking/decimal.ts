@@ -39,10 +39,6 @@ export function isZero(): boolean {
   return true;
 }
 
-export function isNegative(): boolean {
-  return negative;
-}
-
 export function setZero(): void {
   clear();
   digits[first] = 0;

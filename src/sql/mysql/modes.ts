@@ -110,14 +110,6 @@ const safeCharsets: ReadonlySet<string> = new Set([
   'eucjpms',
 ]);
 
-/**
- * Whether text in this character set may be read byte for byte. In gbk, sjis, cp932, big5 and gb18030 a backslash can be
- * the second half of a character; ucs2, utf16 and utf32 are no client sets at all.
- */
-export function readableCharset(name: string): boolean {
-  return safeCharsets.has(name.toLowerCase());
-}
-
 /** Character sets a client may speak through the gateway, which turns texts into characters itself. */
 export const clientCharsets: ReadonlySet<string> = new Set(['utf8', 'utf8mb3', 'utf8mb4', 'latin1', 'ascii', 'binary']);
 
