@@ -72,6 +72,8 @@ export class Conversation {
   untracked = false;
   /** The server has ended the session with an error of its own. */
   farewell = false;
+  /** The connections are gone: what is still being opened is not sent. */
+  lost = false;
 
   constructor(session: GateSession, client: Features, server: Features, flags: number) {
     this.session = session;
@@ -124,6 +126,7 @@ export class Conversation {
 
   /** The connection is gone: whatever was sent and not answered may or may not have happened. */
   lose(): void {
+    this.lost = true;
     const { active } = this;
     this.active = undefined;
     if (active?.kind === 'results') for (const run of active.runs.slice(active.index)) run.lose();

@@ -77,7 +77,9 @@ export class Judging {
       if (opened.kind === 'hold') return this.openRest(opened, plans, parameters, then, index, runs);
       if (!this.opened(opened, plan, runs)) return undefined;
     }
-    then(runs);
+    // Nothing is sent for a client that has gone while the record was being written.
+    if (this.conversation.lost) for (const run of runs) run.skip();
+    else then(runs);
     return undefined;
   }
 

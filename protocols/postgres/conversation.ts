@@ -17,6 +17,8 @@ export class Conversation {
   groupBegun = false;
   /** The server ignores everything up to a Sync that has not been sent yet. */
   skipping = false;
+  /** The connections are gone: what is still being opened is not sent. */
+  lost = false;
   /** The message the server last failed at. */
   failed: Reply | undefined;
   /** COPY FROM STDIN in progress: the server takes CopyData and ignores Sync and Flush. */
@@ -78,6 +80,7 @@ export class Conversation {
 
   /** The connection is gone: whatever was sent and not answered may or may not have happened. */
   lose(): void {
+    this.lost = true;
     for (let reply = this.replies.shift(); reply !== undefined; reply = this.replies.shift()) {
       if (reply.kind === 'execute') reply.run.lose();
       else if (reply.kind === 'query') for (const run of reply.runs) run.lose();

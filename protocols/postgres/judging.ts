@@ -81,7 +81,7 @@ export class Judging {
       if (opened.kind === 'hold') return this.openRest(opened, plans, i, runs, then);
       if (!this.opened(opened, plan, runs)) return undefined;
     }
-    if (this.conversation.skipping) for (const run of runs) run.skip();
+    if (this.conversation.skipping || this.conversation.lost) for (const run of runs) run.skip();
     else then(runs);
     return undefined;
   }

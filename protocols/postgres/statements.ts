@@ -362,7 +362,7 @@ export class Statements {
       return undefined;
     }
     const run = new Run(plan, opened.execution);
-    if (conversation.skipping) run.skip();
+    if (conversation.skipping || conversation.lost) run.skip();
     else this.sendExecute(name, portal, run, maxRows, bytes, start, end);
     return undefined;
   }

@@ -1,6 +1,7 @@
 // The commands of the protocol one by one, in packets: what is carried out, what is refused, and that the session lives on.
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Execution, Outcome, RecordId } from '../../../protocols/gate.ts';
 import { Writer } from '../../../protocols/mysql/bytes.ts';
 import { capability, command, extendedCapability, maxPayload } from '../../../protocols/mysql/constants.ts';
 import { encodeGreeting } from '../../../protocols/mysql/handshake-messages.ts';
@@ -402,6 +403,24 @@ describe.runIf(haveMariadb)('a command', () => {
     } finally {
       impostor.close();
     }
+  });
+
+  test('a query whose record is still being written when its session ends is settled as not run', async () => {
+    const settled: Outcome[] = [];
+    let write: (() => void) | undefined;
+    const execution: Execution = { record: 'r1' as RecordId, settle: (outcome) => void settled.push(outcome) };
+    const { client, gateway } = await through({
+      open: () =>
+        new Promise((resolve) => {
+          write = () => resolve({ kind: 'opened', execution });
+        }),
+    });
+    client.send(say.query('select 1'));
+    await vi.waitFor(() => expect(write).toBeDefined());
+    gateway.endSessions(refusal('revoked'));
+    await client.rest();
+    write?.();
+    await vi.waitFor(() => expect(settled).toEqual([{ kind: 'not-run', rows: 0, bytes: 0 }]));
   });
 
   test('LOAD DATA LOCAL of a client that asks for the capability is the server’s to refuse', async () => {

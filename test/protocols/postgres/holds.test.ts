@@ -1,6 +1,6 @@
 // Runs that wait for a person, at their opening: in the simple and the extended protocol, beside what else is on the wire.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import type { Execution, Opened, Outcome, RecordId } from '../../../protocols/gate.ts';
 import { postgresServer } from '../../support/postgres.ts';
 import {
@@ -195,4 +195,26 @@ test("the server's own time limit does not run against a statement that waits fo
   expect(errorOf(await client.take(1))).toMatchObject({ C: '57014' });
   expect(rowsOf(await client.ask(say.query('select 1')))).toEqual([['1']]);
   await client.close();
+});
+
+test.each([
+  ['a simple query', [say.query('select 1 as slow')]],
+  ['an Execute', [say.parse('', 'select 1 as slow'), say.bind('', ''), say.execute(''), say.sync]],
+])('%s whose record is still being written when its session ends is settled as not run', async (_name, sent) => {
+  const settled: Outcome[] = [];
+  let write: (() => void) | undefined;
+  const execution: Execution = { record: 'r1' as RecordId, settle: (outcome) => void settled.push(outcome) };
+  const gateway = await start({
+    open: () =>
+      new Promise((resolve) => {
+        write = () => resolve({ kind: 'opened', execution });
+      }),
+  });
+  const client = await RawClient.open(gateway.port);
+  client.send(...sent);
+  await vi.waitFor(() => expect(write).toBeDefined());
+  gateway.endSessions(refusal('revoked'));
+  await client.until(() => client.closed);
+  write?.();
+  await vi.waitFor(() => expect(settled).toEqual([{ kind: 'not-run', rows: 0, bytes: 0 }]));
 });
