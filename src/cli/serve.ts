@@ -1,5 +1,5 @@
 // `sallyport serve`: the gateway as a process. SIGTERM and SIGINT drain, SIGHUP reloads the file.
-import { type Config, loadConfig } from '../config/index.ts';
+import { type Config, loadConfig, unavailableInputs } from '../config/index.ts';
 import { createLog } from '../gateway/log.ts';
 import { startGateway } from '../gateway.ts';
 import { loadOrFail } from './config.ts';
@@ -9,6 +9,7 @@ export async function serve(file: string): Promise<void> {
   const config = await loadOrFail(file);
   if (config === undefined) return;
   const log = createLog();
+  for (const line of await unavailableInputs(config)) log.warn(`${line}: sessions that need it will be refused`);
   const gateway = await startGateway(config, log);
   process.stdout.write(`ready ${addresses(gateway).join(' ')}\n`);
 

@@ -6,7 +6,7 @@ export { needsStore } from './needs-store.ts';
 export { privateFile } from './private-file.ts';
 export { jsonSchema } from './schema.ts';
 export { Secret } from './secret.ts';
-export { missingFiles, missingSecrets } from './secrets.ts';
+export { missingFiles, missingSecrets, unavailableInputs } from './secrets.ts';
 export type * from './types.ts';
 export { type UnavailableSetting, unavailableNames, unavailableSettings } from './unavailable.ts';
 export { type Address, formatDuration, isLoopback, parseDuration } from './values.ts';

@@ -29,6 +29,15 @@ test('check passes a good file and names line, column and what was expected of a
   expect(err).toMatch(/wrong\.yaml:\d+:\d+: targets\.shop\.dialect: expected/);
 });
 
+test('check names the secrets and files that are missing here, and the file is good all the same', async () => {
+  const sample = join(at().folder, 'elsewhere.yaml');
+  const text = (await readFile(file(), 'utf8')).replace(/password: \{[^}]*\}/, 'password: { env: NOT_SET_HERE }');
+  await writeFile(sample, text);
+  const { code, err } = await sallyport('check', '-c', sample);
+  expect(code).toBe(0);
+  expect(err).toContain('warning: targets.shop.password: environment variable NOT_SET_HERE is not set');
+});
+
 test('token prints a token that logs in', async () => {
   const { out } = await sallyport('token', '-c', file(), '--sub', 'crew-9', '--groups', 'crew-support', '--ttl', '5m');
   const client = new pg.Client({ ...(await at().client()), password: out.trim() });
