@@ -1,7 +1,7 @@
 // Writes the two records of every statement, byte for byte as pino writes them and in half the time: what a session and a
 // statement's shape say again and again is serialised once. All other lines are pino's own.
 import { lineWriter } from './chain.ts';
-import type { AuditRecord, StatementRecord } from './record.ts';
+import type { AuditRecord, SettledRecord, StatementRecord } from './record.ts';
 
 /** A line without its closing brace and newline: the link follows. */
 export type BodyWriter = (record: object) => string;
@@ -69,24 +69,38 @@ export function bodyWriter(): (record: AuditRecord) => string {
 
   return (record) => {
     if (record.event === 'statement' && everyFieldIsWritten) return statement(record);
-    if (record.event === 'settled') return plain(record);
+    if (record.event === 'settled' && everyOutcomeIsWritten) return settled(record);
     return line(record).slice(0, -2);
   };
 }
 
+type Outcome =
+  | 'event'
+  | 'time'
+  | 'session'
+  | 'record'
+  | 'outcome'
+  | 'sqlstate'
+  | 'tag'
+  | 'rows'
+  | 'bytes'
+  | 'ms'
+  | 'detected';
+type UnwrittenOutcome = Exclude<keyof SettledRecord, Outcome>;
+const everyOutcomeIsWritten: [UnwrittenOutcome] extends [never] ? true : UnwrittenOutcome = true;
+
+function settled({ time, session, record, outcome, sqlstate, tag, rows, bytes, ms, detected }: SettledRecord): string {
+  let body = `{"v":1,"event":"settled","time":"${time}","session":"${session}","record":"${record}","outcome":"${outcome}"`;
+  if (sqlstate !== undefined) body += `,"sqlstate":${quoted(sqlstate)}`;
+  if (tag !== undefined) body += `,"tag":${quoted(tag)}`;
+  body += `,"rows":${rows},"bytes":${bytes},"ms":${ms}`;
+  return detected === undefined ? body : `${body},"detected":${JSON.stringify(detected)}`;
+}
+
 const PRINTABLE = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
-/** Any record field by field, in its own order. */
-function plain(record: object): string {
-  let body = '{"v":1';
-  for (const name in record) {
-    const value = (record as Record<string, unknown>)[name];
-    if (value === undefined) continue;
-    if (typeof value === 'string') body += `,"${name}":${PRINTABLE.test(value) ? `"${value}"` : JSON.stringify(value)}`;
-    else if (typeof value === 'number' && Number.isFinite(value)) body += `,"${name}":${value}`;
-    else body += `,"${name}":${JSON.stringify(value)}`;
-  }
-  return body;
+function quoted(text: string): string {
+  return PRINTABLE.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function isSameSession(kept: SessionFields, record: SessionFields): boolean {
