@@ -67,7 +67,18 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
   await approvals?.ready();
   const guards = new Guards({ config: () => setup.config, store, journal, log });
   let draining = false;
-  const premises: Premises = { journal, log, sessions, store, approvals, numbers, guards, draining: () => draining };
+  let page: OpenConsole | undefined;
+  const premises: Premises = {
+    journal,
+    log,
+    sessions,
+    store,
+    approvals,
+    numbers,
+    guards,
+    draining: () => draining,
+    http: () => page?.outside,
+  };
   if (store !== undefined) recordCredentials(store, journal, log);
   const gate: Gate = {
     challenge: (hello) => challenge(setup.config, premises, hello),
@@ -92,7 +103,7 @@ export async function startGateway(initial: Config, log: Log = createLog()): Pro
       ? undefined
       : await listen(initial.listen.postgres, (socket) => listener.handle(socket));
   const mysql = await openMysql(initial, gate, log);
-  const page = await openConsole(
+  page = await openConsole(
     premises,
     live,
     () => setup,

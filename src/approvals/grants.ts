@@ -39,7 +39,7 @@ export function createGrants({ store, memory, signals, addEvent, config }: Grant
       const role = config().roles.find((each) => each.name === name);
       const refused = unfit(role, name, forMs, reason, requestableRoles(config()));
       if (refused !== undefined || role?.request === undefined)
-        return refused ?? notTaken('invalid', `the role "${name}" cannot be asked for`);
+        return refused ?? notTaken('role', `the role "${name}" cannot be asked for`);
       const { approvers } = role.request;
       const id = newId('g');
       const taken = await store.transaction(async (queries) => {
@@ -80,8 +80,9 @@ export function createGrants({ store, memory, signals, addEvent, config }: Grant
 
     async list(filter = {}) {
       const rows = await store.query<GrantRow>(
-        'select * from sallyport.grants where state = any($1) order by created desc, id limit $2',
-        [filter.states ?? open, filter.most ?? 1000],
+        `select * from sallyport.grants where state = any($1) and ($3::text is null or (issuer = $3 and subject = $4))
+         order by created desc, id limit $2`,
+        [filter.states ?? open, filter.most ?? 1000, filter.of?.issuer ?? null, filter.of?.subject ?? null],
       );
       const opinions = await opinionsOf(
         store,
@@ -169,9 +170,9 @@ function unfit(
 ) {
   const known = requestable.map((each) => each.name).join(', ') || 'none';
   if (role === undefined)
-    return notTaken('invalid', `there is no role "${name}"; roles that can be asked for: ${known}`);
+    return notTaken('role', `there is no role "${name.slice(0, 100)}"; roles that can be asked for: ${known}`);
   if (role.request === undefined)
-    return notTaken('invalid', `the role "${name}" cannot be asked for; roles that can: ${known}`);
+    return notTaken('role', `the role "${name}" cannot be asked for; roles that can: ${known}`);
   if (!(forMs >= 1000)) return notTaken('invalid', 'expected a time of at least a second');
   if (forMs > role.request.maxDurationMs)
     return notTaken(

@@ -38,7 +38,7 @@ export interface Answer {
 /** Why an answer was not taken. Nothing has changed. */
 export interface NotTaken {
   readonly kind: 'refused';
-  readonly why: 'unknown' | 'over' | 'own' | 'not-approver' | 'twice' | 'gone' | 'invalid';
+  readonly why: 'unknown' | 'over' | 'own' | 'not-approver' | 'twice' | 'gone' | 'invalid' | 'role';
   /** For a person. */
   readonly message: string;
 }
@@ -189,8 +189,8 @@ export interface GrantRequest {
 export interface Grants {
   /** Asks for a role that the file lets be requested. A second request for the same role while one waits gives that one back. */
   request(request: GrantRequest): Promise<Taken<Grant>>;
-  /** Newest first. Left out: those that wait or are in force. */
-  list(filter?: ListFilter<GrantState>): Promise<readonly Grant[]>;
+  /** Newest first. Left out: those that wait or are in force. `of`: of this identity alone. */
+  list(filter?: ListFilter<GrantState> & { readonly of?: IdentityKey | undefined }): Promise<readonly Grant[]>;
   get(id: string): Promise<Grant | undefined>;
   decide(id: string, answer: Answer): Promise<Taken<Grant>>;
   /** Ends a grant, or withdraws a request, now. Its holder may, an approver of the role may, and an operator may. */

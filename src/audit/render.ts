@@ -24,6 +24,8 @@ export function renderRecord(record: Merged, options: RenderOptions): string {
     return `${time}  ${who}  ${paint(record.event, 'event')}  ${message}`;
   }
   const parts = [time, who, paint(record.verdict.padEnd(5), record.verdict), what(record), ...ending(record)];
+  // What rules and masks that only observe would have done.
+  if (record.wouldBe.length > 0) parts.push(inert(shorten(`would-be=${record.wouldBe.join(',')}`, 80)));
   const plain = parts.join('  ').length - (options.color ? 9 : 0);
   const room = Math.max(30, (options.width ?? 160) - plain - 2);
   // Cut before escaping too: a megabyte of text is not escaped for the sake of its first hundred characters.

@@ -4,7 +4,7 @@ import { parseDuration } from '../audit/index.ts';
 import { formOf } from './guard.ts';
 import type { ConsoleParts } from './parts.ts';
 import type { Person } from './people.ts';
-import type { AnswerView } from './sources.ts';
+import type { AnswerView, Revocable, SessionView } from './sources.ts';
 
 const longestReason = 500;
 
@@ -40,14 +40,37 @@ export function answerIn(verdict: 'approve' | 'deny', fields: ReadonlyMap<string
   };
 }
 
-/** Ends a session; false where it is not open. */
+/** What the fields name: an identity, or a token, or a credential; undefined where that is not one thing. */
+export function revocableIn(fields: ReadonlyMap<string, string>): Revocable | undefined {
+  const [issuer, subject, tokenId, user] = ['issuer', 'subject', 'token', 'credential'].map((name) => fields.get(name));
+  const named: Revocable[] = [];
+  if (issuer && subject) named.push({ kind: 'identity', issuer, subject });
+  if (tokenId) named.push({ kind: 'token', tokenId });
+  if (user) named.push({ kind: 'credential', user });
+  return named.length === 1 ? named[0] : undefined;
+}
+
+/** What of an open session can be revoked besides the session itself. */
+export function revocableOf({ issuer, subject, tokenId, credential }: SessionView): readonly Revocable[] {
+  return [
+    ...(credential === undefined ? [] : [{ kind: 'credential', user: credential } as const]),
+    ...(tokenId === undefined ? [] : [{ kind: 'token', tokenId } as const]),
+    { kind: 'identity', issuer, subject },
+  ];
+}
+
+/** Ends a session, and for good what else is named of it; false where it is not open. */
 export async function killSession(
-  { sessions }: Pick<ConsoleParts, 'sessions'>,
+  { sessions, decisions }: Pick<ConsoleParts, 'sessions' | 'decisions'>,
   by: Person,
   id: string,
   reason: string,
+  also?: string,
 ): Promise<boolean> {
-  if (!(await sessions.list()).some((each) => each.id === id)) return false;
-  await sessions.kill(id, by, reason);
+  const session = (await sessions.list()).find((each) => each.id === id);
+  if (session === undefined) return false;
+  const what = revocableOf(session).find(({ kind }) => kind === also);
+  if (what === undefined || decisions === undefined) await sessions.kill(id, by, reason);
+  else await decisions.revoke(what, by, reason);
   return true;
 }

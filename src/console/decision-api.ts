@@ -2,7 +2,7 @@
 import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { FilterError } from '../audit/index.ts';
-import { answerIn, fieldsOf, reasonIn } from './actions.ts';
+import { answerIn, fieldsOf, reasonIn, revocableIn } from './actions.ts';
 import { allow, type Env } from './guard.ts';
 import { json } from './json.ts';
 import type { ConsoleParts } from './parts.ts';
@@ -42,9 +42,10 @@ export function decisionApi({ decisions }: Pick<ConsoleParts, 'decisions'>): Hon
   app.get('/revocations', async () => json({ items: await source().revocations() }));
   app.post('/revocations', allow('admin', forbidden), async (context) => {
     const fields = await fieldsOf(context);
-    const [issuer, subject] = [fields.get('issuer') ?? '', fields.get('subject') ?? ''];
-    if (issuer === '' || subject === '') throw new HTTPException(400, { message: 'expected issuer and subject' });
-    await source().revokeIdentity(issuer, subject, context.get('person'), reasonIn(fields));
+    const what = revocableIn(fields);
+    if (what === undefined)
+      throw new HTTPException(400, { message: 'expected issuer and subject, or token, or credential' });
+    await source().revoke(what, context.get('person'), reasonIn(fields));
     return json({ revoked: true });
   });
   app.post('/revocations/:id/lift', allow('admin', forbidden), async (context) => {

@@ -1,7 +1,7 @@
 // The pages where people decide: held statements and access requests, and what is revoked.
 import { type Context, Hono } from 'hono';
 import { FilterError } from '../audit/index.ts';
-import { answerIn, fieldsOf, reasonIn } from './actions.ts';
+import { answerIn, fieldsOf, reasonIn, revocableIn } from './actions.ts';
 import { changeStream, readerOf } from './events.ts';
 import { allow, type Env } from './guard.ts';
 import type { Draw, PageRoutes } from './pages.ts';
@@ -69,15 +69,18 @@ export function decisionPages({ decisions, draw, viewer, forbidden }: DecisionRo
   });
   app.post('/identity/revoke', allow('admin', forbidden), async (context) => {
     const fields = await fieldsOf(context);
-    const [issuer, subject] = [fields.get('issuer') ?? '', fields.get('subject') ?? ''];
-    if (issuer !== '' && subject !== '')
-      await decisions.revokeIdentity(issuer, subject, context.get('person'), reasonIn(fields));
+    const what = revocableIn(fields);
+    if (what !== undefined) await decisions.revoke(what, context.get('person'), reasonIn(fields));
     return context.redirect(backTo(fields, 'revoked'), 303);
   });
   app.post('/identity/lift', allow('admin', forbidden), async (context) => {
     const fields = await fieldsOf(context);
     await decisions.liftRevocation(fields.get('revocation') ?? '', context.get('person'));
     return context.redirect(backTo(fields, 'lifted'), 303);
+  });
+  app.post('/revocations/:id/lift', allow('admin', forbidden), async (context) => {
+    await decisions.liftRevocation(context.req.param('id') ?? '', context.get('person'));
+    return context.redirect('/sessions?done=lifted', 303);
   });
   return app;
 }

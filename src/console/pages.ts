@@ -120,13 +120,19 @@ export function pages(parts: PageRoutes): Hono<Env> {
       viewer: await viewer(context),
       after: context.req.query('after'),
       confirm: context.req.query('kill'),
+      revocations: (await decisions?.revocations()) ?? [],
     });
     return draw(context, { title: 'Sessions', page: 'sessions', body });
   });
   app.post('/sessions/:id/kill', allow('admin', forbidden), async (context) => {
-    const reason = reasonIn(await fieldsOf(context));
-    const killed = await killSession(parts, context.get('person'), context.req.param('id') ?? '', reason);
-    return context.redirect(`/sessions?done=${killed ? 'killed' : 'gone'}`, 303);
+    const fields = await fieldsOf(context);
+    const id = context.req.param('id') ?? '';
+    const also = fields.get('what');
+    const killed = await killSession(parts, context.get('person'), id, reasonIn(fields), also);
+    return context.redirect(
+      `/sessions?done=${killed ? (also === undefined || also === 'session' ? 'killed' : 'revoked') : 'gone'}`,
+      303,
+    );
   });
 
   app.get('/identities', async (context) => {

@@ -93,6 +93,9 @@ export interface SessionView {
   readonly groups: readonly string[];
   readonly target: string;
   readonly client: string;
+  /** The id of its token (`jti`), and the user of its credential, where it has one: what can be revoked besides the identity. */
+  readonly tokenId: string | undefined;
+  readonly credential: string | undefined;
   /** Milliseconds since the epoch. */
   readonly started: number;
 }
@@ -184,6 +187,12 @@ export interface RevocationView {
   readonly at: Date;
 }
 
+/** What can be revoked besides a session. */
+export type Revocable =
+  | { readonly kind: 'identity'; readonly issuer: string; readonly subject: string }
+  | { readonly kind: 'token'; readonly tokenId: string }
+  | { readonly kind: 'credential'; readonly user: string };
+
 /** Held statements, grants and revocations. */
 export interface DecisionSource {
   holds(which: 'waiting' | 'past'): Promise<readonly HoldView[]>;
@@ -191,8 +200,8 @@ export interface DecisionSource {
   decide(kind: 'hold' | 'grant', id: string, by: Person, answer: AnswerView): Promise<Taken>;
   revokeGrant(id: string, by: Person, reason: string): Promise<Taken>;
   revocations(): Promise<readonly RevocationView[]>;
-  /** Ends the identity's sessions everywhere and refuses its logins until it is lifted. */
-  revokeIdentity(issuer: string, subject: string, by: Person, reason: string): Promise<void>;
+  /** Ends what matches everywhere and refuses its logins until that is lifted. */
+  revoke(what: Revocable, by: Person, reason: string): Promise<void>;
   liftRevocation(id: string, by: Person): Promise<boolean>;
   /** Calls back after any change anywhere; the returned function ends it. */
   watch(changed: () => void): () => void;

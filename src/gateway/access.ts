@@ -83,6 +83,7 @@ export function adviser(
   target: Target,
   identity: Identity,
   held: () => readonly string[],
+  http: string | undefined,
 ): (reading: Reading | undefined) => string | undefined {
   const roles = requestableRoles(config).filter(
     ({ targets }) => targets.includes(target.name) || targets.includes('*'),
@@ -97,7 +98,7 @@ export function adviser(
     });
     if (role?.request === undefined) return undefined;
     const time = formatDuration(Math.min(role.request.maxDurationMs, usualMs));
-    return `The role "${role.name}" allows it and can be asked for: sallyport grants request -c ${basename(config.file)} --role ${role.name} --for ${time} --reason "why it is needed"`;
+    return `The role "${role.name}" allows it and can be asked for: sallyport grants request -c ${basename(config.file)} --role ${role.name} --for ${time} --reason "why it is needed"${http === undefined ? '' : ` (or POST role, duration and reason with your token to ${http}/oauth2/grants)`}`;
   };
 }
 

@@ -38,6 +38,8 @@ export interface Premises {
   /** The gateway is about to end. */
   readonly draining: () => boolean;
   readonly guards: Guards;
+  /** Where clients reach the HTTP port, if the gateway has one. */
+  readonly http: () => string | undefined;
 }
 
 /** Tokens in the clear are for loopback alone, unless the file says otherwise. */
@@ -130,7 +132,7 @@ async function enter(
   const revoked = revokedLogin(approvals, { ...identity, credential: credential?.user });
   if (revoked !== undefined) return refused(journal, hello, identity, revoked);
   const granted = () => approvals?.grants.heldBy(identity) ?? [];
-  const advice = adviser(setup.config, target, identity, granted);
+  const advice = adviser(setup.config, target, identity, granted, premises.http());
   const policy = policyHeld(target, identity, granted, approvals);
   const first = policy();
   if (first.kind !== 'session') {

@@ -1,5 +1,6 @@
 // The console on the gateway's own port: hands it the rooms and the sessions that are open here.
 import { Hono } from 'hono';
+import { grantEndpoint } from '../approvals/index.ts';
 import type { Address, Config } from '../config/index.ts';
 import { createLink, type Live, startConsole, storeSource, withRecent } from '../console/index.ts';
 import { type Identity, type TokenEndpointParts, tokenEndpoint } from '../identity/index.ts';
@@ -11,6 +12,8 @@ import type { Setup } from './setup.ts';
 export interface OpenConsole {
   readonly address: Address;
   readonly url: string;
+  /** The same for clients: with a placeholder where the gateway listens on every address. */
+  readonly outside: string;
   /** A link that lets one person in, once. */
   link(): Promise<string>;
   close(): Promise<void>;
@@ -27,10 +30,9 @@ export async function openConsole(
   const { listen } = setup().config;
   if (listen.console === undefined || store === undefined || approvals === undefined) return undefined;
   const revoked = (identity: Identity) => approvals.revocations.isRevoked(identity) !== undefined;
-  const oauth = new Hono().route(
-    '/oauth2',
-    tokenEndpoint({ current: setup, store, audit: journal, addresses, log, revoked }),
-  );
+  const oauth = new Hono()
+    .route('/oauth2', tokenEndpoint({ current: setup, store, audit: journal, addresses, log, revoked }))
+    .route('/oauth2', grantEndpoint({ current: setup, approvals, audit: journal, log }));
   const server = await startConsole(listen.console, {
     config: () => setup().config,
     verify: (token) => setup().identity.verify(token),
@@ -57,7 +59,8 @@ export async function openConsole(
   const link = async () => linkTo(server.url, await createLink(store, 'operator', 'admin'));
   if (hasLocalIssuer(setup().config))
     log.info({ link: await link() }, 'a link into the console, good once and for ten minutes');
-  return { address: server.address, url: server.url, link, close: () => server.close() };
+  const outside = server.url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=:)/, '//GATEWAY');
+  return { address: server.address, url: server.url, outside, link, close: () => server.close() };
 }
 
 /** Where a one-time link leads. */

@@ -34,9 +34,9 @@ export function sessionSource(sessions: ReadonlySet<Session>, approvals: Approva
   };
 }
 
-function viewOf({ id, started, upstream, parts: { identity, client } }: Session): SessionView {
-  const { name, subject, issuer, groups } = identity;
-  return { id, identity: name, subject, issuer, groups, target: upstream.target, client, started };
+function viewOf({ id, started, upstream, parts: { identity, client, credential } }: Session): SessionView {
+  const { name, subject, issuer, groups, tokenId } = identity;
+  return { id, identity: name, subject, issuer, groups, target: upstream.target, client, tokenId, credential, started };
 }
 
 export function decisionSource({ holds, grants, revocations }: Approvals): DecisionSource {
@@ -55,9 +55,8 @@ export function decisionSource({ holds, grants, revocations }: Approvals): Decis
       return taken(await grants.revoke(id, decider(by), reason === '' ? undefined : reason));
     },
     revocations: async () => (await revocations.list()).map(revocationView),
-    async revokeIdentity(issuer, subject, by, reason) {
-      const given = reason === '' ? undefined : reason;
-      await revocations.add({ kind: 'identity', issuer, subject }, decider(by), given);
+    async revoke(what, by, reason) {
+      await revocations.add(what, decider(by), reason === '' ? undefined : reason);
     },
     liftRevocation: (id, by) => revocations.lift(id, decider(by)),
     watch(changed) {

@@ -3,16 +3,16 @@
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { AuditSink } from '../audit/index.ts';
-import { type Address, type Config, isLoopback } from '../config/index.ts';
+import type { Address, Config } from '../config/index.ts';
 import type { Store } from '../store/types.ts';
 import { revokeCredential } from './credentials.ts';
+import { type Client, type DoorParts, door, type Failure, failed, invalid, plain } from './door.ts';
 import { connectionUrl, type ExchangeAnswer, type ExchangeRequest, exchange } from './exchange.ts';
-import { Rate, type RateLimit } from './rate.ts';
 import { issuedRecord, refusedRecord } from './records.ts';
 import type { Identity } from './types.ts';
 import type { IdentityVerifier } from './verify.ts';
 
-export interface TokenEndpointParts {
+export interface TokenEndpointParts extends Pick<DoorParts, 'log' | 'client'> {
   /** Asked for each request, since a reload replaces both. */
   readonly current: () => { readonly config: Config; readonly identity: IdentityVerifier };
   readonly store: Store;
@@ -21,16 +21,7 @@ export interface TokenEndpointParts {
   readonly addresses: () => { readonly postgres: Address | undefined; readonly mysql: Address | undefined };
   /** Whether an identity, or its token, has been revoked. */
   readonly revoked?: (identity: Identity) => boolean;
-  readonly log: { error(details: object, message: string): void };
-  /** Who asks, where the server in front is not @hono/node-server. */
-  readonly client?: (context: Context) => Client;
-  readonly limits?: { readonly all: RateLimit; readonly refused: RateLimit };
-}
-
-/** As the socket says; headers are the client's word. */
-export interface Client {
-  readonly address: string;
-  readonly encrypted: boolean;
+  readonly limits?: DoorParts['limits'];
 }
 
 export const grantTypes = {
@@ -48,75 +39,20 @@ export const credentialType = 'urn:sallyport:token-type:database-credential';
 const longestBody = 512 * 1024;
 const defaultLimits = { all: { burst: 500, perSecond: 100 }, refused: { burst: 30, perSecond: 1 } };
 
-type Failure = {
-  readonly status: 400 | 403 | 413 | 415 | 429 | 503;
-  readonly error:
-    | 'invalid_request'
-    | 'invalid_grant'
-    | 'invalid_target'
-    | 'unsupported_grant_type'
-    | 'temporarily_unavailable';
-  readonly description: string;
-};
-
 /** `POST /token`; mount it at `/oauth2`. */
 export function tokenEndpoint(parts: TokenEndpointParts): Hono {
   const limits = parts.limits ?? defaultLimits;
-  const all = new Rate(limits.all);
-  const refusals = new Rate(limits.refused);
-  const app = new Hono();
-  app.use(async (context, next) => {
-    await next();
-    // RFC 6749, 5.1
-    context.header('Cache-Control', 'no-store');
-    context.header('Pragma', 'no-cache');
-  });
-  app.post(
+  const enter = door({ ...parts, limits }, 'the gateway could not issue a credential; its log says why');
+  const tooLong = (context: Context) =>
+    failed(context, { status: 413, error: 'invalid_request', description: 'the request is too long' });
+  return new Hono().post(
     '/token',
-    bodyLimit({
-      maxSize: longestBody,
-      onError: (context) =>
-        failed(context, { status: 413, error: 'invalid_request', description: 'the request is too long' }),
-    }),
-    async (context) => {
-      const client = (parts.client ?? socketOf)(context);
-      const { config } = parts.current();
-      if (!client.encrypted && !isLoopback(client.address) && !config.insecure)
-        return failed(context, {
-          status: 403,
-          error: 'invalid_request',
-          description: 'a token is accepted over TLS only',
-        });
-      if (!all.allows(client.address) || !refusals.allows(client.address)) {
-        context.header('Retry-After', '1');
-        return failed(context, {
-          status: 429,
-          error: 'temporarily_unavailable',
-          description: 'too many requests from this address; try again in a while',
-        });
-      }
-      all.take(client.address);
-      try {
-        const answer = await answerOf(parts, context, client);
-        if ('status' in answer) {
-          refusals.take(client.address);
-          return failed(context, answer);
-        }
-        return context.json(answer);
-      } catch (cause) {
-        parts.log.error({ err: cause, client: client.address }, 'a token could not be exchanged');
-        return failed(context, {
-          status: 503,
-          error: 'temporarily_unavailable',
-          description: 'the gateway could not issue a credential; its log says why',
-        });
-      }
-    },
+    bodyLimit({ maxSize: longestBody, onError: tooLong }),
+    enter((context, client) => answerOf(parts, context, client)),
   );
-  return app;
 }
 
-async function answerOf(parts: TokenEndpointParts, context: Context, client: Client): Promise<object | Failure> {
+async function answerOf(parts: TokenEndpointParts, context: Context, client: Client): Promise<Response | Failure> {
   const contentType = context.req.header('content-type') ?? '';
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType))
     return {
@@ -125,14 +61,14 @@ async function answerOf(parts: TokenEndpointParts, context: Context, client: Cli
       description: 'expected a body of type application/x-www-form-urlencoded',
     };
   const request = readRequest(new URLSearchParams(await context.req.text()));
-  if ('status' in request) return request;
+  if ('error' in request) return request;
   const { config, identity } = parts.current();
   const answer = await exchange(
     { config, identity, store: parts.store, unrecorded: false, revoked: parts.revoked },
     request,
   );
   if (answer.kind === 'refused') {
-    await parts.audit.append(refusedRecord(answer, request.target, client));
+    await parts.audit.append(refusedRecord('token exchange', answer, request.target, client));
     return failureOf(answer, request.proof.kind);
   }
   const { credential } = answer;
@@ -146,7 +82,8 @@ async function answerOf(parts: TokenEndpointParts, context: Context, client: Cli
   const dialect = config.targets.get(credential.target)?.dialect ?? 'postgres';
   const host = new URL(context.req.url).hostname.replace(/^\[|\]$/g, '');
   const at = parts.addresses()[dialect];
-  return {
+  // RFC 8693, 2.2.1, and what a database driver needs.
+  return context.json({
     access_token: credential.password,
     issued_token_type: credentialType,
     token_type: 'N_A',
@@ -157,13 +94,13 @@ async function answerOf(parts: TokenEndpointParts, context: Context, client: Cli
     target: credential.target,
     dialect,
     url: connectionUrl(config, credential, at, host),
-  };
+  });
 }
 
 /** The request as RFC 8693, 2.1 and RFC 7522, 2.1 write it. */
 function readRequest(form: URLSearchParams): ExchangeRequest | Failure {
   for (const name of new Set(form.keys()))
-    if (form.getAll(name).length > 1) return invalid(`the parameter ${shown(name)} is given more than once`);
+    if (form.getAll(name).length > 1) return invalid(`the parameter ${plain(name)} is given more than once`);
   const target = targetOf(form.get('audience'), form.get('resource'));
   if (typeof target !== 'string') return target;
   switch (form.get('grant_type')) {
@@ -227,10 +164,6 @@ function lastPart(resource: string): string {
   }
 }
 
-function invalid(description: string): Failure {
-  return { status: 400, error: 'invalid_request', description };
-}
-
 function invalidTarget(description: string): Failure {
   return { status: 400, error: 'invalid_target', description };
 }
@@ -241,29 +174,4 @@ function failureOf(answer: Extract<ExchangeAnswer, { kind: 'refused' }>, proof: 
   if (answer.check === 'target') return { status: 400, error: 'invalid_target', description };
   if (answer.check === 'keys-unavailable') return { status: 503, error: 'temporarily_unavailable', description };
   return { status: 400, error: proof === 'token' ? 'invalid_request' : 'invalid_grant', description };
-}
-
-function failed(context: Context, { status, error, description }: Failure): Response {
-  // RFC 6749, 5.2: a description is printable ASCII without quote and backslash.
-  return context.json({ error, error_description: shown(description) }, status);
-}
-
-function shown(text: string): string {
-  return text
-    .replace(/"/g, "'")
-    .replace(/[^\x20-\x7e]|\\/g, '?')
-    .slice(0, 500);
-}
-
-interface NodeSocket {
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-  readonly encrypted?: boolean;
-}
-
-/** @hono/node-server hands the request of Node to the handlers. */
-function socketOf(context: Context): Client {
-  const { incoming } = context.env as { readonly incoming?: { readonly socket?: NodeSocket } };
-  const { remoteAddress = '', encrypted = false } = incoming?.socket ?? {};
-  return { address: remoteAddress.replace(/^::ffff:(?=\d+\.)/, ''), encrypted };
 }

@@ -10,7 +10,8 @@ export {
   revokeCredential,
   type StoredCredential,
 } from './credentials.ts';
-export { type Client, credentialType, grantTypes, type TokenEndpointParts, tokenEndpoint } from './endpoint.ts';
+export { type Client, type DoorParts, door, type Failure, failed, invalid, plain } from './door.ts';
+export { credentialType, grantTypes, type TokenEndpointParts, tokenEndpoint } from './endpoint.ts';
 export { type Check, IdentityError, KeysUnavailableError, LocalIssuerError } from './errors.ts';
 export {
   connectionUrl,
@@ -19,8 +20,10 @@ export {
   type ExchangeRequest,
   exchange,
 } from './exchange.ts';
+export { parseStrictJson } from './json.ts';
 export { issueLocalToken, type LocalTokenRequest } from './local.ts';
-export { issuedRecord } from './records.ts';
+export { Rate, type RateLimit } from './rate.ts';
+export { issuedRecord, refusedRecord } from './records.ts';
 export { createSamlVerifier, type SamlVerifier } from './saml.ts';
 export type { Identity } from './types.ts';
 export { createIdentity, type IdentityOptions, type IdentityVerifier, type Verification } from './verify.ts';

@@ -24,21 +24,22 @@ export function issuedRecord(
   };
 }
 
-/** The record of an exchange that was refused. */
+/** The record of a token, or of an assertion, that was refused at the HTTP port. `what`: what it was for. */
 export function refusedRecord(
-  answer: Extract<ExchangeAnswer, { kind: 'refused' }>,
-  target: string,
+  what: string,
+  answer: Omit<Extract<ExchangeAnswer, { kind: 'refused' }>, 'kind'>,
+  target: string | undefined,
   client: { readonly address: string; readonly encrypted: boolean },
 ): EventRecord {
   return {
-    ...eventOf(answer.identity, target.slice(0, 100), client.address),
+    ...eventOf(answer.identity, target?.slice(0, 100), client.address),
     event: 'login-refused',
-    message: `token exchange refused by rule "${answer.check}": ${answer.message}`,
+    message: `${what} refused by rule "${answer.check}": ${answer.message}`,
     details: { rule: answer.check, encrypted: client.encrypted },
   };
 }
 
-function eventOf(identity: Identity | undefined, target: string, client: string | undefined) {
+function eventOf(identity: Identity | undefined, target: string | undefined, client: string | undefined) {
   return {
     time: new Date().toISOString(),
     record: newRecordId(),

@@ -89,6 +89,7 @@ test('a line for people has time, identity, target, verdict, verbs, tables, rows
     '2026-03-04 05:06:07.089  crew-support-7@shop  allow  select public.customers  3 rows  1.2 ms  masked=1  select name, email from customers where id = 42',
   );
   expect(renderRecord(base, { color: true })).toContain('\x1b[32mallow\x1b[0m');
+  expect(renderRecord({ ...base, wouldBe: ['no-drops'] }, { color: false })).toContain('would-be=no-drops');
   const denied = renderRecord({ ...base, verdict: 'deny', rule: 'no-drops' }, { color: true });
   expect(denied).toContain('\x1b[31mdeny \x1b[0m');
   expect(denied).toContain('rule=no-drops');

@@ -203,6 +203,37 @@ describe('an identity', () => {
       .toBe('in');
   });
 
+  test('has its token revoked with its session, and another token of it still logs in', async () => {
+    const client = await house().agent(['crew-support'], 'crew-leak');
+    const ended = new Promise((resolve) => client.once('error', resolve));
+    const operator = await house().operator();
+    const list = await operator.visit(`${house().url}/sessions`);
+    const row = /data-session="([^"]+)"(?:(?!<\/tr>)[\s\S])*crew-leak/.exec(list.text)?.[1] ?? '';
+    const asked = await operator.visit(`${house().url}/sessions?kill=${row}`);
+    expect(asked.text).toContain('value="token"');
+    // A credential is offered where the session came in with one.
+    expect(asked.text).not.toContain('value="credential"');
+    const fields = { csrf: csrfOf(asked), what: 'token', reason: 'seen in a log' };
+    const revoked = await operator.post(`${house().url}/sessions/${row}/kill`, fields);
+    await ended;
+    expect(revoked.text).toMatch(/<h2>Revoked<\/h2>[\s\S]*token [\s\S]*operator:operator[\s\S]*seen in a log/);
+    await (await house().agent(['crew-support'], 'crew-leak')).end();
+    const action = /action="(\/revocations\/[^"]+\/lift)"/.exec(revoked.text)?.[1] ?? '';
+    const lifted = await operator.post(`${house().url}${action}`, { csrf: csrfOf(revoked) });
+    expect(lifted.text).toContain('The revocation was lifted');
+    expect(lifted.text).not.toContain('seen in a log');
+  });
+
+  test('has a credential revoked over the API, and only one thing at a time', async () => {
+    const revoke = (body: object) =>
+      house().ask('/api/revocations', { method: 'POST', body: JSON.stringify(body) }, ['leads']);
+    expect((await revoke({ credential: 'sp-aaaaaaaaaaaa', token: 'x' })).status).toBe(400);
+    expect((await revoke({ issuer: 'sallyport:local' })).status).toBe(400);
+    expect((await revoke({ credential: 'sp-aaaaaaaaaaaa', reason: 'old' })).status).toBe(200);
+    const { items } = (await (await house().ask('/api/revocations', {}, ['leads'])).json()) as { items: object[] };
+    expect(items).toContainEqual(expect.objectContaining({ kind: 'credential', what: 'credential sp-aaaaaaaaaaaa' }));
+  });
+
   test('is revoked by nobody else', async () => {
     for (const group of ['staff', 'dba']) {
       const answer = await house().ask(
