@@ -125,6 +125,8 @@ export class Session implements GateSession {
         message: read.message,
         sqlstate: read.sqlstate,
         ...(read.position === undefined ? {} : { position: read.position }),
+        ...(read.hint === undefined ? {} : { hint: read.hint }),
+        ...(read.detail === undefined ? {} : { detail: read.detail }),
       };
       return this.#denied(text, undefined, refusal);
     }

@@ -56,12 +56,14 @@ export interface ReadStatement {
 
 export type ReadResult =
   | { readonly kind: 'read'; readonly statements: readonly ReadStatement[] }
-  /** The grammar refuses the text; message and 1-based character position as the server would give them. */
+  /** The grammar refuses the text; message, 1-based character position, hint and detail as the server would give them. */
   | {
       readonly kind: 'unreadable';
       readonly message: string;
       readonly position: number | undefined;
       readonly sqlstate: string;
+      readonly hint?: string;
+      readonly detail?: string;
     }
   /** Readable, but never to be sent: a setting that would change how text is read, and the like. */
   | { readonly kind: 'forbidden'; readonly rule: string; readonly message: string; readonly hint: string };

@@ -1,5 +1,6 @@
 // PostgreSQL's own parser (libpg-query, WebAssembly). A trap leaves its memory in doubt, so a spare instance takes over.
 import createModule from 'libpg-query/wasm/libpg-query.js';
+import { grammarErrorParts } from './grammar-errors.ts';
 import type { RawStmt } from './tree.ts';
 
 /** What the grammar says of a text it refuses, as the server would say it. */
@@ -7,12 +8,21 @@ export class GrammarError extends Error {
   readonly sqlstate: string;
   /** 1-based character position, where known. */
   readonly position: number | undefined;
+  readonly hint: string | undefined;
+  readonly detail: string | undefined;
 
-  constructor(message: string, sqlstate: string, position: number | undefined) {
+  constructor(
+    message: string,
+    sqlstate: string,
+    position: number | undefined,
+    more: { readonly hint?: string; readonly detail?: string } = {},
+  ) {
     super(message);
     this.name = 'GrammarError';
     this.sqlstate = sqlstate;
     this.position = position;
+    this.hint = more.hint;
+    this.detail = more.detail;
   }
 }
 
@@ -92,7 +102,8 @@ export function parse(text: string): RawStmt[] {
     if (error !== 0) {
       const message = copyOut(wasm, wasm.HEAPU32[error >> 2] ?? 0);
       const position = wasm.HEAPU32[(error >> 2) + 4] ?? 0;
-      failure = grammarError(message, position > 0 ? position : undefined);
+      const source = copyOut(wasm, wasm.HEAPU32[(error >> 2) + 2] ?? 0);
+      failure = grammarError(message, position > 0 ? position : undefined, source);
     } else {
       tree = copyOut(wasm, wasm.HEAPU32[at] ?? 0);
     }
@@ -144,8 +155,9 @@ function checkText(text: string): void {
     throw new GrammarError('invalid byte sequence for encoding "UTF8": 0x00', '22021', undefined);
 }
 
-function grammarError(message: string, position: number | undefined): GrammarError {
+function grammarError(message: string, position: number | undefined, source: string): GrammarError {
   // The grammar's stack is bounded; the server says so with 54001 or 53200.
   if (message.startsWith('memory exhausted')) return new GrammarError(tooComplex, '54001', position);
-  return new GrammarError(message, '42601', position);
+  const parts = grammarErrorParts(message, source);
+  return new GrammarError(message, parts.sqlstate, position, parts);
 }

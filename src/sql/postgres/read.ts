@@ -55,7 +55,15 @@ export function readText(
 
 function failure(error: unknown): ReadResult {
   if (error instanceof GrammarError) {
-    return { kind: 'unreadable', message: error.message, position: error.position, sqlstate: error.sqlstate };
+    const { message, position, sqlstate, hint, detail } = error;
+    return {
+      kind: 'unreadable',
+      message,
+      position,
+      sqlstate,
+      ...(hint === undefined ? {} : { hint }),
+      ...(detail === undefined ? {} : { detail }),
+    };
   }
   if (error instanceof TooDeep || error instanceof RangeError) {
     return {
