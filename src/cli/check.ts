@@ -1,10 +1,12 @@
 // `sallyport check`: is the file right?
+import { configRemarks } from '../config/index.ts';
 import { loadOrFail } from './config.ts';
 
 /** Prints one line when the file is right; otherwise file:line:column and what was expected, with exit code 1. */
 export async function check(file: string): Promise<void> {
   const config = await loadOrFail(file);
   if (config === undefined) return;
+  for (const remark of configRemarks(config)) process.stderr.write(`${file}: ${remark}\n`);
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
   process.stdout.write(
     `${file}: ${[

@@ -1,5 +1,5 @@
 // `sallyport serve`: the gateway as a process. SIGTERM and SIGINT drain, SIGHUP reloads the file.
-import { type Config, loadConfig } from '../config/index.ts';
+import { type Config, configRemarks, loadConfig } from '../config/index.ts';
 import { createLog } from '../gateway/log.ts';
 import { startGateway } from '../gateway.ts';
 import { loadOrFail } from './config.ts';
@@ -9,12 +9,19 @@ export async function serve(file: string): Promise<void> {
   const config = await loadOrFail(file);
   if (config === undefined) return;
   const log = createLog();
+  const remark = (file: Config) => {
+    for (const line of configRemarks(file)) log.warn(line);
+  };
+  remark(config);
   const gateway = await startGateway(config, log);
   process.stdout.write(`ready ${addresses(gateway).join(' ')}\n`);
 
   process.on('SIGHUP', () => {
     loadConfig(file)
-      .then((fresh: Config) => gateway.reload(fresh))
+      .then((fresh: Config) => {
+        remark(fresh);
+        return gateway.reload(fresh);
+      })
       .catch((cause: unknown) => log.error({ err: cause }, 'the new configuration is not taken; the old one stays'));
   });
   let draining = false;

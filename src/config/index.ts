@@ -4,6 +4,7 @@ export { type LoadOptions, loadConfig, parseConfig } from './load.ts';
 export { loadMaskKey } from './mask-key.ts';
 export { needsStore } from './needs-store.ts';
 export { privateFile } from './private-file.ts';
+export { configRemarks } from './remarks.ts';
 export { jsonSchema } from './schema.ts';
 export { Secret } from './secret.ts';
 export { missingFiles, missingSecrets } from './secrets.ts';
