@@ -146,8 +146,8 @@ describe('the file of the interface page', () => {
     expect((error as ConfigError).message.split('\n')).toEqual([
       `${path}:3:3: listen.mysql: not available yet`,
       `${path}:22:14: targets.crm.dialect: mysql is not available yet`,
-      `${path}:46:11: rules[1].then: hold is not available yet`,
-      `${path}:63:1: store: not available yet`,
+      `${path}:42:11: rules[1].then: hold is not available yet`,
+      `${path}:59:1: store: not available yet`,
     ]);
   });
 
