@@ -1,5 +1,5 @@
 // `sallyport check`: is the file right?
-import { unavailableInputs } from '../config/index.ts';
+import { configRemarks } from '../config/index.ts';
 import { loadOrFail } from './config.ts';
 
 /**
@@ -9,7 +9,7 @@ import { loadOrFail } from './config.ts';
 export async function check(file: string): Promise<void> {
   const config = await loadOrFail(file);
   if (config === undefined) return;
-  for (const line of await unavailableInputs(config)) process.stderr.write(`warning: ${line}\n`);
+  for (const remark of await configRemarks(config)) process.stderr.write(`${file}: ${remark}\n`);
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
   process.stdout.write(
     `${file}: ${[

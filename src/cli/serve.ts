@@ -1,5 +1,5 @@
 // `sallyport serve`: the gateway as a process. SIGTERM and SIGINT drain, SIGHUP reloads the file.
-import { type Config, loadConfig, unavailableInputs } from '../config/index.ts';
+import { type Config, configRemarks, loadConfig } from '../config/index.ts';
 import { createLog } from '../gateway/log.ts';
 import { startGateway } from '../gateway.ts';
 import { loadOrFail } from './config.ts';
@@ -9,13 +9,19 @@ export async function serve(file: string): Promise<void> {
   const config = await loadOrFail(file);
   if (config === undefined) return;
   const log = createLog();
-  for (const line of await unavailableInputs(config)) log.warn(`${line}: sessions that need it will be refused`);
+  const remark = async (file: Config) => {
+    for (const line of await configRemarks(file)) log.warn(line);
+  };
+  await remark(config);
   const gateway = await startGateway(config, log);
   process.stdout.write(`ready ${addresses(gateway).join(' ')}\n`);
 
   process.on('SIGHUP', () => {
     loadConfig(file)
-      .then((fresh: Config) => gateway.reload(fresh))
+      .then(async (fresh: Config) => {
+        await remark(fresh);
+        await gateway.reload(fresh);
+      })
       .catch((cause: unknown) => log.error({ err: cause }, 'the new configuration is not taken; the old one stays'));
   });
   let draining = false;

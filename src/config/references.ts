@@ -191,7 +191,14 @@ function maskFaults({ masks, roles, targets }: FileContent): readonly ShapeFault
         ),
       ];
     }),
-    ...unknownNames(mask.unless?.roles ?? [], roleNames, ['masks', index, 'unless', 'roles'], 'role', false),
+    // A role that nobody has excuses nobody, so a name that is not there yet is no fault; one that is nearly there is a slip.
+    ...unknownNames(
+      (mask.unless?.roles ?? []).filter((name) => nearest(name, roleNames) !== undefined),
+      roleNames,
+      ['masks', index, 'unless', 'roles'],
+      'role',
+      false,
+    ),
   ]);
 }
 

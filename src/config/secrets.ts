@@ -3,11 +3,6 @@
 import { access, constants } from 'node:fs/promises';
 import type { Config } from './types.ts';
 
-/** Every secret and file that the configuration names and this process cannot get, a line each. */
-export async function unavailableInputs(config: Config): Promise<readonly string[]> {
-  return [...missingSecrets(config), ...(await missingFiles(config))];
-}
-
 /** A line for each secret that is missing, e.g. `targets.shop.password: environment variable SHOP_PASSWORD is not set`. */
 export function missingSecrets(config: Config): readonly string[] {
   const secrets = [

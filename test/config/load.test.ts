@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   ConfigError,
+  configRemarks,
   jsonSchema,
   loadConfig,
   loadMaskKey,
@@ -50,10 +51,6 @@ roles:
     hours: "Mon-Fri 07:00-19:00 Europe/Berlin"
     max-rows: 10000
     statement-timeout: 30s
-  - name: fraud
-    groups: [crew-fraud]
-    targets: [shop]
-    allow: [read]
 
 rules:
   - name: no-drops
@@ -129,6 +126,9 @@ describe('the file of the interface page', () => {
     });
     expect(config.masks[0]).toMatchObject({ spec: { kind: 'keep-last', count: 4 }, predicates: 'equality' });
     expect(config.masks[1]).toMatchObject({ spec: { kind: 'email' }, unless: { roles: ['fraud'], groups: [] } });
+    expect(await configRemarks(config)).toContain(
+      'masks[1].unless.roles: no role of this file is called "fraud"; until there is one, it excuses nobody',
+    );
     expect(config.audit).toMatchObject({ journal: join(folder, 'data/journal'), durable: true });
     expect(config.store).toEqual({ kind: 'embedded' });
   });
@@ -146,8 +146,8 @@ describe('the file of the interface page', () => {
     expect((error as ConfigError).message.split('\n')).toEqual([
       `${path}:3:3: listen.mysql: not available yet`,
       `${path}:22:14: targets.crm.dialect: mysql is not available yet`,
-      `${path}:46:11: rules[1].then: hold is not available yet`,
-      `${path}:63:1: store: not available yet`,
+      `${path}:42:11: rules[1].then: hold is not available yet`,
+      `${path}:59:1: store: not available yet`,
     ]);
   });
 

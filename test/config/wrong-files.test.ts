@@ -156,9 +156,9 @@ const cases: readonly (readonly [name: string, text: () => string, message: stri
     'file.yaml:21:11: masks[0].mask: expected redact, null',
   ],
   [
-    'a mask exception for an unknown role',
-    () => changed('mask: redact', 'unless: { roles: [fraud] }'),
-    'masks[0].unless.roles[0]: expected a role of this file, but none is called "fraud"',
+    'a mask exception for a misspelt role',
+    () => changed('mask: redact', 'unless: { roles: [suport] }'),
+    'masks[0].unless.roles[0]: expected a role of this file, but none is called "suport"; did you mean "support"?',
   ],
   [
     'bad hours',

@@ -35,7 +35,7 @@ test('check names the secrets and files that are missing here, and the file is g
   await writeFile(sample, text);
   const { code, err } = await sallyport('check', '-c', sample);
   expect(code).toBe(0);
-  expect(err).toContain('warning: targets.shop.password: environment variable NOT_SET_HERE is not set');
+  expect(err).toContain('targets.shop.password: environment variable NOT_SET_HERE is not set');
 });
 
 test('token prints a token that logs in', async () => {
