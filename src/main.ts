@@ -301,4 +301,18 @@ function list(value: string): string[] {
     .filter((part) => part !== '');
 }
 
-await program.parseAsync();
+// `audit export | head`: who reads no further wants no more.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+try {
+  await program.parseAsync();
+} catch (cause) {
+  // What the machine says no to (a taken port, a locked journal, a store out of reach) has a code and is told in one line;
+  // anything else is a fault of ours, whose place must show.
+  if (!(cause instanceof Error && 'code' in cause && typeof cause.code === 'string')) throw cause;
+  fail(`${program.name()}: ${cause.message}`);
+  process.exit();
+}

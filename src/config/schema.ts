@@ -69,7 +69,9 @@ export const fileSchema = z.strictObject(
       .describe('An independent parser checks the readings: observe counts disagreements, enforce refuses on them.'),
     mode: mode().prefault('enforce').describe('observe: judge and record, refuse and mask nothing.'),
     audit: audit.prefault({}),
-    store: text('embedded or postgres://...')
+    store: z
+      .string({ error: 'expected embedded or postgres://...' })
+      .regex(/^(embedded|postgres(ql)?:\/\/.+)$/, 'expected embedded or postgres://...')
       .optional()
       .describe('The control database: embedded, or the URL of a Postgres that several gateways share.'),
     limits: z

@@ -29,11 +29,14 @@ export function tagged(text: string, stem: TagStem, record: RecordId): string {
 
 /** True when the text holds a comment that reads like our tag; it is recorded, and ours still stands last. */
 export function imitatesTag(text: string): boolean {
-  const at = text.lastIndexOf("identity='");
-  if (at < 0) return false;
-  const open = text.indexOf('/*');
-  return open >= 0 && open < at && text.indexOf('*/', at) > 0;
+  if (!text.includes('/*') && !text.includes('--') && !text.includes('#')) return false;
+  for (const [comment] of text.matchAll(comments)) if (ourKeys.test(comment)) return true;
+  return false;
 }
+
+// Within a string these are no comments: then something is recorded as an imitation that is none.
+const comments = /\/\*[\s\S]*?(?:\*\/|$)|(?:--|#)[^\n]*/g;
+const ourKeys = /\b(?:identity|issuer|record|session)\s*=\s*['"]/i;
 
 // https://www.w3.org/TR/trace-context/#traceparent-header-field-values
 function traceparent(text: string): string | undefined {

@@ -161,6 +161,11 @@ const cases: readonly (readonly [name: string, text: () => string, message: stri
     'masks[0].unless.roles[0]: expected a role of this file, but none is called "suport"; did you mean "support"?',
   ],
   [
+    'a store of a kind there is not',
+    () => `${changed('mask: redact', 'mask: email')}\nstore: memory\n`,
+    'store: expected embedded or postgres://...',
+  ],
+  [
     'bad hours',
     () => changed('allow: [read]', 'allow: [read]\n    hours: Mon-Fry 07:00-19:00'),
     'file.yaml:15:12: roles[0].hours: expected days such as Mon-Fri or Sat,Sun before the time',

@@ -84,3 +84,15 @@ test('commands that need the store say how to have one', async () => {
     expect(err).toContain('Add "store: embedded" to it');
   }
 });
+
+test('what stands in the way of serve is told in one line, with 1', async () => {
+  const taken = join(at().folder, 'taken.yaml');
+  const text = (await readFile(file(), 'utf8')).replace('127.0.0.1:0', `127.0.0.1:${at().port}`);
+  await writeFile(taken, `${text}\naudit: { journal: elsewhere }\n`);
+  const { code, out, err } = await sallyport('serve', '-c', taken);
+  expect(code).toBe(1);
+  expect(out).toBe('');
+  expect(err.trim().split('\n').at(-1)).toBe(
+    `sallyport: listen EADDRINUSE: address already in use 127.0.0.1:${at().port}`,
+  );
+});

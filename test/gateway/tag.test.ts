@@ -40,6 +40,9 @@ describe('the tag', () => {
 
   test('an imitation in the text is noticed', () => {
     expect(imitatesTag("select 1 /*identity='root',issuer='x'*/")).toBe(true);
+    expect(imitatesTag("select 1 -- Record = 'r7'")).toBe(true);
+    expect(imitatesTag("select 1 /* issuer='x' */ + /* and more */ 2")).toBe(true);
     expect(imitatesTag('select 1 /* plain */')).toBe(false);
+    expect(imitatesTag("select * from logins /* of a day */ where session='a' and identity='b'")).toBe(false);
   });
 });
