@@ -6,7 +6,7 @@ import { capability, command, extendedCapability, maxPayload } from '../../../pr
 import { encodeGreeting } from '../../../protocols/mysql/handshake-messages.ts';
 import { encodeErr, encodeOk, okPacket } from '../../../protocols/mysql/messages.ts';
 import { frame } from '../../../protocols/mysql/packets.ts';
-import { haveMariadb, mariadbDatabase } from '../../support/mariadb.ts';
+import { haveMariadb, mariadbDatabase, onMariadb, sequences } from '../../support/mariadb.ts';
 import { errorOf, isOk, RawClient, type RawLogin, say } from './raw.ts';
 import { type Gateway, refusal, type Script, stars, startGateway } from './support.ts';
 
@@ -15,6 +15,7 @@ describe.runIf(haveMariadb)('a command', () => {
     'CREATE TABLE people (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40), ssn VARCHAR(20))',
     "INSERT INTO people (name, ssn) VALUES ('Ada', '123-45-6789'), ('Grace', '987-65-4321')",
     'CREATE TABLE blobs (data LONGBLOB)',
+    ...sequences(10),
   );
   const clients: RawClient[] = [];
   const gateways: Gateway[] = [];
@@ -184,7 +185,7 @@ describe.runIf(haveMariadb)('a command', () => {
     expect(packets.map(({ sequence }) => sequence)).toEqual([1, 1, 1]);
   });
 
-  test('COM_STMT_BULK_EXECUTE has one record and its values are seen', async () => {
+  test.runIf(onMariadb)('COM_STMT_BULK_EXECUTE has one record and its values are seen', async () => {
     const seen: (string | undefined)[] = [];
     const { client, gateway } = await through(
       {
@@ -407,7 +408,7 @@ describe.runIf(haveMariadb)('a command', () => {
   test('LOAD DATA LOCAL of a client that asks for the capability is the server’s to refuse', async () => {
     const { client } = await through({}, { capabilities: 128 });
     const answer = errorOf(await client.ask(say.query("LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE people")));
-    expect(answer.code).toBe(4166);
+    expect(answer.code).toBe(onMariadb ? 4166 : 3948);
   });
 });
 
