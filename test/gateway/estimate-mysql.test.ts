@@ -40,6 +40,7 @@ describe.runIf(haveMariadb)('a server', () => {
     'CREATE TABLE t (id INT PRIMARY KEY, n INT)',
     ...sequences(500),
     'INSERT INTO t SELECT seq, seq FROM seq_1_to_500',
+    'ANALYZE TABLE t',
   );
 
   test('is asked about reads and writes, with parameters and without, and runs nothing', async () => {
