@@ -89,6 +89,7 @@ async function bringUpServers() {
 }
 
 function haveMysql() {
+  if (process.env.MYSQL_SERVER !== undefined) return true;
   return ['mariadbd', 'mysqld'].some((name) => onPath(name) || existsSync(join('/usr/sbin', name)));
 }
 

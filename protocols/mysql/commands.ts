@@ -368,7 +368,9 @@ export class Commands {
 
   private unknownStatement(bytes: Buffer, where: string): Step {
     const id = bytes.readUInt32LE(1);
-    const message = `Unknown prepared statement handler (${id}) given to ${where}`;
+    // MySQL looks the statement up in one place for all commands.
+    const place = this.conversation.mariadb ? where : 'mysql_stmt_precheck';
+    const message = `Unknown prepared statement handler (${id}) given to ${place}`;
     this.error(errPacket(errorCode.UNKNOWN_STATEMENT, 'HY000', message));
     return undefined;
   }

@@ -75,10 +75,14 @@ export class Conversation {
   /** The connections are gone: what is still being opened is not sent. */
   lost = false;
 
-  constructor(session: GateSession, client: Features, server: Features, flags: number) {
+  /** The server is MariaDB. */
+  readonly mariadb: boolean;
+
+  constructor(session: GateSession, client: Features, server: Features & { serverVersion: string }, flags: number) {
     this.session = session;
     this.client = client;
     this.server = server;
+    this.mariadb = /mariadb/i.test(server.serverVersion);
     this.inTransaction = (flags & status.IN_TRANS) !== 0;
   }
 

@@ -18,7 +18,8 @@ import { Responses } from './responses.ts';
 import { Results } from './results.ts';
 import { ServerStream } from './server-stream.ts';
 import { Teller } from './teller.ts';
-import { killQuery, readSettings, type UpstreamLogin } from './upstream.ts';
+import { killQuery, type UpstreamLogin } from './upstream.ts';
+import { readSettings } from './upstream-settings.ts';
 
 export interface RelayLimits {
   readonly maxStatementBytes: number;

@@ -3,16 +3,8 @@ import { constants, createPublicKey, publicEncrypt } from 'node:crypto';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Upstream } from '../gate.ts';
-import { MalformedPacket, Reader } from './bytes.ts';
-import {
-  capability,
-  command,
-  errorCode,
-  extendedCapability,
-  header,
-  offeredCapabilities,
-  trackedVariables,
-} from './constants.ts';
+import { MalformedPacket } from './bytes.ts';
+import { capability, command, errorCode, extendedCapability, header, offeredCapabilities } from './constants.ts';
 import { ed25519Response } from './ed25519.ts';
 import { errPacket, FatalError, UpstreamProtocolError } from './errors.ts';
 import { Exchange } from './exchange.ts';
@@ -22,12 +14,12 @@ import {
   decodeGreeting,
   encodeHandshakeResponse,
   encodeSslRequest,
-  type Greeting,
   type HandshakeResponse,
 } from './handshake-messages.ts';
 import { decodeErr } from './messages.ts';
 import { frame, OutOfOrder, PayloadTooLarge } from './packets.ts';
 import { cachingSha2Response, hiddenPassword, nativeResponse } from './scramble.ts';
+import { preludeOf, readSettings, sendQuery } from './upstream-settings.ts';
 import { connectPlain, readingEvents, type UpstreamReading } from './upstream-socket.ts';
 
 export interface UpstreamLogin {
@@ -161,7 +153,7 @@ async function attemptLogIn(upstream: Upstream, features: ClientFeatures, attemp
   }
   exchange.send(encodeHandshakeResponse(response));
   await finishAuthentication(exchange, upstream, { plugin: response.plugin, data: greeting.scramble }, tls);
-  const prelude = preludeOf(upstream, greeting);
+  const prelude = preludeOf(upstream, greeting.serverVersion);
   const { settings, status } = await readSettings(exchange, capabilities, prelude);
   const rest = exchange.detach();
   return {
@@ -318,99 +310,6 @@ function refused(target: string, payload: Buffer): FatalError {
       `sallyport: target "${target}" refused the gateway (${code}, ${sqlstate})`,
     ),
   );
-}
-
-/** The settings that decide how a statement is read, and that the session is told of. */
-const settingNames = [
-  'version',
-  'sql_mode',
-  'character_set_client',
-  'character_set_connection',
-  'character_set_results',
-  'collation_connection',
-  'lower_case_table_names',
-  'time_zone',
-  'autocommit',
-];
-
-/** What the gateway sets for its sessions. */
-function preludeOf({ settings, statementTimeoutMs }: Upstream, { serverVersion }: Greeting): string[] {
-  const assignments = [...(settings ?? [])].map(
-    ([name, value]) => `\`${name.replaceAll('`', '')}\` = ${literal(value)}`,
-  );
-  if (statementTimeoutMs !== undefined) {
-    // MariaDB has seconds, for all statements; MySQL milliseconds, for SELECT alone.
-    assignments.push(
-      /mariadb/i.test(serverVersion)
-        ? `max_statement_time = ${statementTimeoutMs / 1000}`
-        : `max_execution_time = ${Math.max(1, Math.round(statementTimeoutMs))}`,
-    );
-  }
-  return assignments.length === 0 ? [] : [`SET ${assignments.join(', ')}`];
-}
-
-/** A value as it can stand in SET: numbers as they are, everything else as text that no sql_mode reads otherwise. */
-function literal(value: string): string {
-  if (/^-?\d+(?:\.\d+)?$/.test(value)) return value;
-  return `_utf8mb4 x'${Buffer.from(value).toString('hex')}'`;
-}
-
-/** Has the server report changes of what decides how statements are read. Servers without session tracking refuse it. */
-const track = `SET session_track_system_variables = CONCAT_WS(',', NULLIF(@@session_track_system_variables, ''), ${trackedVariables
-  .map((name) => `'${name}'`)
-  .join(', ')})`;
-
-const settingsQuery = `SELECT ${settingNames.map((name) => `@@${name}`).join(', ')}, DATABASE()`;
-const told = [...settingNames, 'database'];
-
-/** Sets the gateway's own settings and asks for those in force; also after COM_RESET_CONNECTION. */
-export async function readSettings(
-  exchange: Exchange,
-  capabilities: number,
-  prelude: readonly string[],
-): Promise<{ settings: ReadonlyMap<string, string>; status: number }> {
-  for (const statement of prelude) {
-    sendQuery(exchange, statement, capabilities);
-    const answer = await exchange.read();
-    if (answer[0] !== header.OK) {
-      const { code, message } = answer[0] === header.ERR ? decodeErr(answer) : { code: 0, message: '' };
-      throw new UpstreamProtocolError(`the server does not take a setting of the target (${code}: ${message})`);
-    }
-  }
-  sendQuery(exchange, track, capabilities);
-  await exchange.read();
-  sendQuery(exchange, settingsQuery, capabilities);
-  const count = await exchange.read();
-  if (count[0] !== told.length) throw new UpstreamProtocolError('the server does not say its settings');
-  for (let column = 0; column < told.length; column++) await exchange.read();
-  const deprecateEof = (capabilities & capability.DEPRECATE_EOF) !== 0;
-  if (!deprecateEof) await exchange.read();
-  const row = new Reader(await exchange.read());
-  const settings = new Map(told.map((name) => [name, textOrNull(row)]));
-  const last = new Reader(await exchange.read());
-  if (last.int1() !== header.EOF) throw new UpstreamProtocolError('the server does not say its settings');
-  if (deprecateEof) {
-    last.lenenc();
-    last.lenenc();
-    return { settings, status: last.int2() };
-  }
-  last.int2();
-  return { settings, status: last.int2() };
-}
-
-function textOrNull(row: Reader): string {
-  if (row.bytes[row.at] === 0xfb) {
-    row.skip(1);
-    return '';
-  }
-  return row.lenencText();
-}
-
-function sendQuery(exchange: Exchange, text: string, capabilities: number): void {
-  exchange.sequence = 0;
-  // Where query attributes are agreed on their number stands first: none, in one set.
-  const head = (capabilities & capability.QUERY_ATTRIBUTES) === 0 ? [command.QUERY] : [command.QUERY, 0, 1];
-  exchange.send(Buffer.concat([Buffer.from(head), Buffer.from(text)]));
 }
 
 /** Ends what a server thread runs at present, over a connection of its own. Resolves when the server has done so. */

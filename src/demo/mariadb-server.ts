@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { freePort } from '../store/index.ts';
 
 export interface MariadbServer {
@@ -17,8 +17,14 @@ export interface MariadbServer {
 }
 
 /** Where a program is, also outside of the PATH of people who are not root. */
-function find(program: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/usr/libexec'];
+function find(program: string, first: readonly string[] = []): string | undefined {
+  const folders = [
+    ...first,
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    '/usr/libexec',
+  ];
   return folders
     .map((folder) => join(folder, program))
     .find((path) => {
@@ -31,9 +37,20 @@ function find(program: string): string | undefined {
     });
 }
 
-/** The server program of this machine. */
+/** The server program of this machine: the one MYSQL_SERVER names, or what is on the PATH. */
 export function serverProgram(): string | undefined {
-  return find('mariadbd') ?? find('mysqld');
+  return process.env.MYSQL_SERVER ?? find('mariadbd') ?? find('mysqld');
+}
+
+/** True where that program is MariaDB's; MySQL's are started in another way. */
+export function serverIsMariadb(program = serverProgram()): boolean {
+  return program !== undefined && /mariadb/i.test(execFileSync(program, ['--version'], { encoding: 'utf8' }));
+}
+
+/** The program that makes MariaDB's data folder: the one beside the server, before others of the machine. */
+function installer(program: string): string | undefined {
+  const beside = ['../bin', '.'].map((folder) => join(dirname(program), folder));
+  return find('mariadb-install-db', beside) ?? find('mysql_install_db', beside);
 }
 
 /** Why there is no server on this machine, in one line; undefined where there is one. */
@@ -67,7 +84,7 @@ export interface MariadbOptions {
 export async function startMariadb({ options = [] }: MariadbOptions = {}): Promise<MariadbServer> {
   const program = serverProgram();
   if (program === undefined) throw new Error(`not on this machine: ${missingServer()}`);
-  const mariadb = /mariadb/i.test(execFileSync(program, ['--version'], { encoding: 'utf8' }));
+  const mariadb = serverIsMariadb(program);
   const scratch = await mkdtemp(join(tmpdir(), 'sallyport-my-'));
   const data = join(scratch, 'data');
   const init = join(scratch, 'init.sql');
@@ -95,10 +112,10 @@ export async function startMariadb({ options = [] }: MariadbOptions = {}): Promi
     await rm(scratch, { recursive: true, force: true });
     return new Error(`${what}\n${log.join('')}`);
   };
-  const installer = find('mariadb-install-db') ?? find('mysql_install_db');
+  const install = installer(program);
   const prepare =
-    mariadb && installer !== undefined
-      ? run(installer, [
+    mariadb && install !== undefined
+      ? run(install, [
           '--no-defaults',
           `--datadir=${data}`,
           `--tmpdir=${scratch}`,
@@ -107,7 +124,13 @@ export async function startMariadb({ options = [] }: MariadbOptions = {}): Promi
           '--auth-root-authentication-method=normal',
           ...asRoot,
         ])
-      : run(program, ['--no-defaults', '--initialize-insecure', `--datadir=${data}`, ...asRoot]);
+      : run(program, [
+          '--no-defaults',
+          '--initialize-insecure',
+          `--datadir=${data}`,
+          '--secure-file-priv=NULL',
+          ...asRoot,
+        ]);
   if ((await ended(prepare)) !== 0) throw await failed('the data folder could not be made');
   const daemon = run(program, [
     '--no-defaults',
@@ -125,6 +148,8 @@ export async function startMariadb({ options = [] }: MariadbOptions = {}): Promi
     '--innodb-buffer-pool-size=128M',
     '--max-allowed-packet=64M',
     '--local-infile=1',
+    // MySQL's second protocol would want a port of its own; its packages name a folder for files that may not be there.
+    ...(mariadb ? [] : ['--mysqlx=OFF', `--secure-file-priv=${scratch}`]),
     ...asRoot,
     ...options,
   ]);

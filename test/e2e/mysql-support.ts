@@ -9,7 +9,7 @@ import type { AuditRecord } from '../../src/audit/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type RunningGateway, startGateway } from '../../src/gateway.ts';
 import { issueLocalToken } from '../../src/identity/index.ts';
-import { type MariadbServer, mariadbDatabase } from '../support/mariadb.ts';
+import { type MariadbServer, mariadbDatabase, sequences } from '../support/mariadb.ts';
 import { readJournal } from './journal.ts';
 
 export interface MysqlHouse {
@@ -38,6 +38,7 @@ export interface Login {
 }
 
 export const crmSchema = [
+  ...sequences(200, 1000),
   `CREATE TABLE customers (
      id INT PRIMARY KEY, name VARCHAR(60) NOT NULL, email VARCHAR(80), ssn VARCHAR(20), card_number VARCHAR(20),
      phone VARCHAR(30), birth_date DATE)`,

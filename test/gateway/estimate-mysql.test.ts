@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { explainMysql, planRows } from '../../src/gateway/estimate-mysql.ts';
 import type { Reading, Verb } from '../../src/sql/index.ts';
-import { haveMariadb, mariadbDatabase } from '../support/mariadb.ts';
+import { haveMariadb, mariadbDatabase, sequences } from '../support/mariadb.ts';
 
 const reading = (...verbs: Verb[]): Reading => ({
   dialect: 'mysql',
@@ -38,7 +38,9 @@ test('joined tables multiply, the parts of a union add up, subqueries do not cou
 describe.runIf(haveMariadb)('a server', () => {
   const server = mariadbDatabase(
     'CREATE TABLE t (id INT PRIMARY KEY, n INT)',
+    ...sequences(500),
     'INSERT INTO t SELECT seq, seq FROM seq_1_to_500',
+    'ANALYZE TABLE t',
   );
 
   test('is asked about reads and writes, with parameters and without, and runs nothing', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Reader } from '../../../protocols/mysql/bytes.ts';
 import { capability, trackedVariables } from '../../../protocols/mysql/constants.ts';
 import { decodeOk } from '../../../protocols/mysql/messages.ts';
-import { haveMariadb, mariadbDatabase, run } from '../../support/mariadb.ts';
+import { haveMariadb, mariadbDatabase, run, sequences } from '../../support/mariadb.ts';
 import { RawClient, say } from './raw.ts';
 import { type Gateway, startGateway } from './support.ts';
 
@@ -109,13 +109,16 @@ describe.runIf(haveMariadb)('the MySQL relay beside the server itself', () => {
   beforeAll(async () => {
     const { url, database } = server();
     names = [`${database}_d`, `${database}_g`];
-    for (const name of names) await run(url(), `CREATE DATABASE ${name} CHARACTER SET utf8mb4`, ...tables(name));
+    for (const name of names)
+      await run(
+        url(),
+        `CREATE DATABASE ${name} CHARACTER SET utf8mb4`,
+        ...tables(name),
+        `USE ${name}`,
+        ...sequences(50, 400),
+      );
     // What the gateway asks of the server is asked for everybody, so that the server reports the same to both.
-    const list = trackedVariables.map((variable) => `'${variable}'`).join(', ');
-    await run(
-      url(),
-      `SET GLOBAL session_track_system_variables = CONCAT_WS(',', @@session_track_system_variables, ${list})`,
-    );
+    await run(url(), `SET GLOBAL session_track_system_variables = '${trackedVariables.join(',')}'`);
     gateway = await startGateway({ ...server(), database: names[1] });
   });
   afterAll(async () => {

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { Writer } from '../../../protocols/mysql/bytes.ts';
 import { capability, command } from '../../../protocols/mysql/constants.ts';
 import { encodeGreeting, encodeHandshakeResponse } from '../../../protocols/mysql/handshake-messages.ts';
-import { decodeColumnDefinition, decodeErr, encodeErr, encodeOk, okPacket } from '../../../protocols/mysql/messages.ts';
+import { decodeColumnDefinition, decodeErr, encodeOk, okPacket } from '../../../protocols/mysql/messages.ts';
 import { frame, PayloadCutter } from '../../../protocols/mysql/packets.ts';
 import { type Packet, plainCapabilities, RawClient, say } from './raw.ts';
 import { stars, startGateway, word } from './support.ts';
@@ -93,8 +93,8 @@ const prepareAnswer = packets(
   eof,
 );
 const ok = frame(encodeOk(okPacket(2), 0), 1);
-const refused = frame(encodeErr({ code: 1193, sqlstate: 'HY000', message: 'no' }), 1);
-const settings = ['8.0.36', '', 'utf8mb4', 'utf8mb4', 'utf8mb4', 'utf8mb4_general_ci', '0', 'SYSTEM', '1', 'crm'];
+const tracked = frame(encodeOk(okPacket(2), 0), 1);
+const settings = ['8.0.36', '', 'utf8mb4', 'utf8mb4', 'utf8mb4', 'utf8mb4_general_ci', '0', 'SYSTEM', '1', 'crm', ''];
 const settingsAnswer = packets(
   Buffer.from([settings.length]),
   ...settings.map(() => column('x')),
@@ -176,7 +176,7 @@ function serve(socket: Socket, lies: Lies): void {
       for (let payload = cutter.take(greeted ? 0 : 1); payload !== undefined; payload = cutter.take(greeted ? 0 : 1)) {
         if (greeted) {
           const answer = answerTo(payload.bytes);
-          const own = answer !== settingsAnswer && answer !== refused;
+          const own = answer !== settingsAnswer && answer !== tracked;
           socket.write(own ? (lies.answer ?? answer) : answer);
           if (own && lies.answer !== undefined) socket.end();
         } else socket.write(frame(encodeOk(okPacket(2), 0), 2));
@@ -193,7 +193,7 @@ function answerTo(payload: Buffer): Buffer {
   switch (payload[0]) {
     case command.QUERY: {
       const text = payload.toString('latin1', 1, 40);
-      if (text.startsWith('SET session_track')) return refused;
+      if (text.startsWith('SET session_track')) return tracked;
       return text.startsWith('SELECT @@version') ? settingsAnswer : textAnswer;
     }
     case command.FIELD_LIST:

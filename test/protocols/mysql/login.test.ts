@@ -8,7 +8,7 @@ import { Writer } from '../../../protocols/mysql/bytes.ts';
 import { command } from '../../../protocols/mysql/constants.ts';
 import { doubleSha1, doubleSha256 } from '../../../protocols/mysql/index.ts';
 import { type MariadbServer, startMariadb } from '../../../src/demo/mariadb-server.ts';
-import { haveMariadb, mariadbDatabase, run } from '../../support/mariadb.ts';
+import { haveMariadb, mariadbDatabase, onMariadb, run, sequences } from '../../support/mariadb.ts';
 import { errorOf, isOk, RawClient, say } from './raw.ts';
 import { type Gateway, refusal, type Script, startGateway } from './support.ts';
 
@@ -338,7 +338,7 @@ describe.runIf(haveMariadb)('a server of its own', () => {
     expect(await answer({ tls: secure }, "SHOW STATUS LIKE 'Ssl_version'")).toMatchObject([{ Value: 'TLSv1.3' }]);
   });
 
-  test('is logged in to by ed25519', async () => {
+  test.runIf(onMariadb)('is logged in to by ed25519', async () => {
     await run(
       server.url(),
       "INSTALL SONAME 'auth_ed25519'",
@@ -351,7 +351,7 @@ describe.runIf(haveMariadb)('a server of its own', () => {
     await expect(answer({ user: 'edward', password: 'line' }, 'SELECT 1')).rejects.toThrow('refused the gateway (1045');
   });
 
-  test('is logged in to by mysql_native_password, with and without a password', async () => {
+  test.runIf(onMariadb)('is logged in to by mysql_native_password, with and without a password', async () => {
     await run(server.url(), "CREATE USER nobody@'%'", 'GRANT ALL ON crm.* TO nobody');
     expect(await answer({ user: 'nobody', password: undefined }, 'SELECT CURRENT_USER() AS who')).toEqual([
       { who: 'nobody@%' },
@@ -359,8 +359,63 @@ describe.runIf(haveMariadb)('a server of its own', () => {
   });
 });
 
+describe.runIf(haveMariadb && !onMariadb)('a MySQL server of its own', () => {
+  let server: MariadbServer;
+  const gateways: Gateway[] = [];
+  const file = (name: string) => new URL(name, tls).pathname;
+  beforeAll(async () => {
+    server = await startMariadb({
+      options: [`--ssl-cert=${file('server.pem')}`, `--ssl-key=${file('server.key')}`, `--ssl-ca=${file('ca.pem')}`],
+    });
+    await run(
+      server.url(),
+      'CREATE DATABASE crm',
+      "CREATE USER sha@'%' IDENTIFIED WITH caching_sha2_password BY 'cached-secret'",
+      "CREATE USER nobody@'%' IDENTIFIED WITH caching_sha2_password",
+      'GRANT ALL ON crm.* TO sha, nobody',
+    );
+  });
+  afterAll(async () => {
+    for (const gateway of gateways) await gateway.stop();
+    await server.stop();
+  });
+
+  async function who(upstream: NonNullable<Script['upstream']>): Promise<unknown> {
+    const gateway = await startGateway({ ...server, database: 'crm' }, { upstream });
+    gateways.push(gateway);
+    const made = await mysql.createConnection(gateway.login());
+    const [rows] = await made.query("SELECT CURRENT_USER() AS who, @@sql_mode LIKE '%STRICT%' AS strict");
+    await made.end();
+    return rows;
+  }
+
+  const sha = { user: 'sha', password: 'cached-secret' };
+  test.each([
+    ['by RSA without TLS', { mode: 'disable' }],
+    ['whole within TLS', { mode: 'require' }],
+    ['whole within TLS, its name checked', { mode: 'verify-ca', ca: pem('ca.pem') }],
+  ] as const)('is logged in to by caching_sha2_password, %s, and then by its fast way', async (_name, secure) => {
+    // The server forgets the passwords that it has seen: the next login is a full one.
+    await run(server.url(), 'FLUSH PRIVILEGES');
+    for (let turn = 0; turn < 2; turn++) {
+      expect(await who({ ...sha, tls: secure })).toEqual([{ who: 'sha@%', strict: 1 }]);
+    }
+  });
+
+  test('is logged in to without a password, and not with a wrong one', async () => {
+    expect(await who({ user: 'nobody', password: undefined })).toMatchObject([{ who: 'nobody@%' }]);
+    for (const mode of ['disable', 'require'] as const) {
+      const wrong = who({ ...sha, password: 'other', tls: { mode } });
+      await expect(wrong).rejects.toThrow('refused the gateway (1045');
+    }
+  });
+});
+
 describe.runIf(haveMariadb)('the compressed protocol', () => {
-  const server = mariadbDatabase('CREATE TABLE words (id INT PRIMARY KEY AUTO_INCREMENT, word LONGTEXT)');
+  const server = mariadbDatabase(
+    'CREATE TABLE words (id INT PRIMARY KEY AUTO_INCREMENT, word LONGTEXT)',
+    ...sequences(3000),
+  );
   let gateway: Gateway;
   beforeAll(async () => {
     gateway = await startGateway(server(), { listener: withTls });

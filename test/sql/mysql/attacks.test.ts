@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { judge, type OutputMask } from '../../../src/policy/index.ts';
 import type { ReadStatement } from '../../../src/sql/index.ts';
 import { session as sessionWith } from '../../policy/support.ts';
-import { haveMariadb } from '../../support/mariadb.ts';
+import { haveMariadb, onMariadb } from '../../support/mariadb.ts';
 import { attacks, ordinary } from './attacks.ts';
 import { shop } from './support.ts';
 
@@ -89,8 +89,12 @@ function leakOf(
   return undefined;
 }
 
+/** What MySQL (9.7) does not know, and refuses itself. */
+const onlyMariadb =
+  /max_statement_time|tx_isolation|returning|master status|sequence|nextval|values \(1, "a"\), \(2|fetch next|as int\)|execute immediate/;
+
 describe.skipIf(!haveMariadb)('attacks and ordinary statements on MariaDB, by reading and verdict', () => {
-  const at = shop('create sequence seq');
+  const at = shop(...(onMariadb ? ['create sequence seq'] : []));
   let connection: mysql.Connection;
   beforeEach(async () => {
     const { config } = at().direct;
@@ -164,13 +168,14 @@ describe.skipIf(!haveMariadb)('attacks and ordinary statements on MariaDB, by re
       if (!results.includes(true)) ran.push(attack.texts.join(' ; '));
     }
     // These give nothing away: what they try does not exist on this server, or shows nothing of a value.
-    expect(ran).toEqual(["signal sqlstate '45000' set message_text = @a"]);
+    const ofMariadb = onMariadb ? [] : ["set sql_mode = 'ORACLE'"];
+    expect(ran).toEqual(["signal sqlstate '45000' set message_text = @a", ...ofMariadb]);
   });
 
   test('ordinary statements run, with the columns that were read', { timeout }, async () => {
     const session = at().session();
     const refused: string[] = [];
-    for (const text of ordinary) {
+    for (const text of ordinary.filter((each) => onMariadb || !onlyMariadb.test(each))) {
       const outcome = await attempt([text], session);
       if ('stopped' in outcome) refused.push(`${text}\n    ${outcome.stopped}`);
       else if (outcome.failed !== undefined) refused.push(`${text}\n    failed: ${outcome.failed}`);
