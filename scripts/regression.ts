@@ -4,7 +4,7 @@
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { differences } from './regression/compare.ts';
+import { differences, untagged } from './regression/compare.ts';
 import { type Leg, openLegs, runFile } from './regression/legs.ts';
 
 const source = process.env.REGRESS;
@@ -19,9 +19,13 @@ const work = resolve(kept ?? (await mkdtemp(join(tmpdir(), 'sallyport-regression
 await mkdir(join(work, 'out'), { recursive: true });
 await chmod(work, 0o755);
 
+/** `tagged`: nothing but the tag, where the server shows statements; `unstable`: nothing but what the direct runs do not agree on. */
+type Result = 'identical' | 'tagged' | 'unstable' | 'different';
 const journal = join(work, 'done.json');
-const done: Record<string, { lines: number; result: 'identical' | 'unstable' | 'different'; wrong: number }> =
-  await readFile(journal, 'utf8').then(JSON.parse, () => ({}));
+const done: Record<string, { lines: number; result: Result; wrong: number }> = await readFile(journal, 'utf8').then(
+  JSON.parse,
+  () => ({}),
+);
 
 const legs = await openLegs(work, async (folder) => {
   await cp(join(source, 'sql'), join(folder, 'sql'), { recursive: true });
@@ -37,7 +41,15 @@ for (const name of await order(source)) {
   const started = Date.now();
   const [one = '', two = '', gate = ''] = await Promise.all(legs.map((leg: Leg) => runFile(leg, name)));
   const wrong = differences(one.split('\n'), two.split('\n'), gate.split('\n'));
-  const result = one === gate ? 'identical' : wrong.length === 0 ? 'unstable' : 'different';
+  const [plain = [], plainTwo = [], plainGate = []] = [one, two, gate].map((text) => untagged(text).split('\n'));
+  const result: Result =
+    one === gate
+      ? 'identical'
+      : wrong.length === 0
+        ? 'unstable'
+        : differences(plain, plainTwo, plainGate).length === 0
+          ? 'tagged'
+          : 'different';
   done[name] = { lines: one.split('\n').length, result, wrong: wrong.length };
   await writeFile(journal, JSON.stringify(done));
   for (const [index, text] of [one, two, gate].entries())
@@ -55,7 +67,7 @@ const all = Object.values(done);
 const count = (result: string) => all.filter((file) => file.result === result).length;
 process.stdout.write(
   `${all.length} files, ${all.reduce((sum, { lines }) => sum + lines, 0)} lines of output: ${count('identical')} files identical, ` +
-    `${count('unstable')} but for what the direct runs do not agree on, ${count('different')} different; outputs in ${join(work, 'out')}\n`,
+    `${count('tagged')} but for the tag, ${count('unstable')} but for what the direct runs do not agree on, ${count('different')} different; outputs in ${join(work, 'out')}\n`,
 );
 for (const leg of legs) await leg.stop();
 if (count('different') === 0 && kept === undefined) await rm(work, { recursive: true, force: true });

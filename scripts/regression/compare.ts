@@ -25,3 +25,11 @@ function counts(lines: readonly string[]): Map<string, number> {
   for (const line of lines) all.set(line, (all.get(line) ?? 0) + 1);
   return all;
 }
+
+/** A text without the tags that the server shows where it shows statements, and without the widths they made. */
+export function untagged(text: string): string {
+  return text
+    .replaceAll(/ ?\/\*identity='[^*]*\*\//g, '')
+    .replaceAll(/ +/g, ' ')
+    .replaceAll(/-{2,}/g, '--');
+}

@@ -1,6 +1,7 @@
-// Reads the catalog of a target over the gateway's own connection, in one snapshot, with rows as arrays for speed.
+// Reads the catalog of a target over the gateway's own connection, in one snapshot, part by part, with rows as arrays for speed.
 import type pg from 'pg';
 import { Catalog, type Column, type FunctionFact, type Relation, type RelationKind, type TypeFact } from './catalog.ts';
+import { digests, named, type Part, type PartName, parts } from './catalog-parts.ts';
 
 type Row = readonly unknown[];
 const text = (value: unknown): string => (value === null || value === undefined ? '' : String(value));
@@ -14,130 +15,119 @@ const oids = (value: unknown): number[] =>
         .filter((part) => part !== '')
         .map(Number);
 
-const systemSchemas = `('pg_catalog', 'information_schema')`;
-const notTemporary = `n.nspname !~ '^pg_(temp|toast)'`;
+/** What a catalog was put together from, kept so that the next one reads only what has changed. */
+export interface CatalogSource {
+  readonly digests: Readonly<Record<string, string>>;
+  readonly settings: string;
+  readonly rows: ReadonlyMap<PartName, readonly Row[]>;
+}
 
-const queries = {
-  schemas: `select oid, nspname from pg_namespace n where ${notTemporary}`,
-  relations: `
-    select c.oid, n.nspname, c.relname, c.relkind, c.reltype
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and ${notTemporary}`,
-  columns: `
-    select a.attrelid, a.attname, a.attnum, a.atttypid, a.attnotnull, a.attgenerated <> '',
-      exists (select from pg_index i where i.indrelid = a.attrelid and (i.indisunique or i.indisexclusion) and a.attnum = any (i.indkey)), a.atttypmod
-    from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-    where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and ${notTemporary}
-    order by a.attrelid, a.attnum`,
-  definitions: `
-    select c.oid, pg_get_viewdef(c.oid)
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('v', 'm') and n.nspname not in ${systemSchemas} and ${notTemporary}`,
-  inheritance: `select inhrelid, inhparent from pg_inherits order by inhrelid, inhseqno`,
-  rules: `
-    select r.ev_class, pg_get_ruledef(r.oid)
-    from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
-    where r.rulename <> '_RETURN' and r.ev_enabled <> 'D' and n.nspname not in ${systemSchemas} and ${notTemporary}`,
-  triggers: `select tgrelid, tgfoid from pg_trigger where not tgisinternal and tgenabled <> 'D'`,
-  types: `
-    select t.oid, n.nspname, t.typname, t.typtype, t.typelem, t.typbasetype, t.typrelid, t.typcategory, t.typnotnull, r.rngsubtype,
-      t.typsubscript = 'array_subscript_handler'::regproc
-    from pg_type t join pg_namespace n on n.oid = t.typnamespace
-    left join pg_range r on r.rngtypid = t.oid or r.rngmultitypid = t.oid
-    where ${notTemporary}`,
-  labels: `select enumtypid, enumlabel from pg_enum order by enumtypid, enumsortorder`,
-  builtins: `
-    select p.oid, p.proname, p.prokind, p.provolatile, p.proretset, p.prorettype, p.proargtypes::text, p.pronargdefaults, p.provariadic,
-      p.proallargtypes, p.proargmodes::text[], p.proargnames
-    from pg_proc p join pg_language l on l.oid = p.prolang
-    where p.pronamespace = 'pg_catalog'::regnamespace and l.lanname in ('internal', 'c')
-      and not exists (select 1 from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')`,
-  functions: `
-    select p.oid, p.proname, p.prokind, p.provolatile, p.proretset, p.prorettype, p.proargtypes::text, p.pronargdefaults, p.provariadic,
-      p.proallargtypes, p.proargmodes::text[], p.proargnames, n.nspname, l.lanname, p.proconfig, coalesce(e.extname, ''),
-      case when l.lanname = 'sql' then coalesce(BODY, p.prosrc) end,
-      case when l.lanname = 'plpgsql' and p.prokind in ('f', 'p') then pg_get_functiondef(p.oid) end,
-      array[a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggmtransfn::oid, a.aggmfinalfn::oid]
-    from pg_proc p join pg_language l on l.oid = p.prolang join pg_namespace n on n.oid = p.pronamespace
-    left join pg_aggregate a on a.aggfnoid = p.oid
-    left join pg_depend d on d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
-    left join pg_extension e on e.oid = d.refobjid
-    where not (n.nspname = 'pg_catalog' and l.lanname in ('internal', 'c') and e.oid is null)`,
-  operators: `
-    select n.nspname, o.oprname, o.oprcode::oid, coalesce(e.extname, '')
-    from pg_operator o join pg_namespace n on n.oid = o.oprnamespace
-    left join pg_depend d on d.classid = 'pg_operator'::regclass and d.objid = o.oid and d.deptype = 'e'
-    left join pg_extension e on e.oid = d.refobjid
-    where o.oid >= 16384`,
-  casts: `select castsource, casttarget, castfunc from pg_cast where oid >= 16384 and castfunc <> 0`,
-  settings: `select current_setting('search_path'), current_user, current_setting('server_version_num')`,
-} as const;
+const sources = new WeakMap<Catalog, CatalogSource>();
+const digestQuery = `select ${Object.values(digests).join(', ')}`;
 
-/** Cheap to compute, different whenever DDL has been committed. */
-export const digestQuery = `
-  select concat_ws('-',
-    (select count(*) || ':' || coalesce(sum(hashtext(oid::text || relname || relnamespace::text)::bigint), 0)
-       from pg_class c where relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
-       and relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_(temp|toast)')),
-    (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_proc where oid >= 16384),
-    (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_rewrite where oid >= 16384),
-    (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_trigger),
-    (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_namespace where nspname !~ '^pg_(temp|toast)'),
-    (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || inhrelid::text)::bigint), 0) from pg_inherits),
-    (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_enum),
-    (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_operator where oid >= 16384),
-    (select count(*) || ':' || coalesce(sum(hashtext(xmin::text || oid::text)::bigint), 0) from pg_cast where oid >= 16384),
-    (select count(*) || ':' || coalesce(sum(indexrelid::bigint), 0) from pg_index where indrelid >= 16384 and (indisunique or indisexclusion)),
-    (select coalesce(max(xmin::text::bigint), 0) || ':' || count(*) from pg_attribute where attnum > 0 and attrelid >= 16384
-       and attrelid in (select c.oid from pg_class c where c.relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_(temp|toast)'))))`;
-
-/** Reads everything. The connection must be idle; it is left idle. */
-export async function loadCatalog(client: pg.Client): Promise<Catalog> {
+/**
+ * Reads the catalog: of an earlier one only the parts that have changed, and the earlier one itself comes back where none has. The
+ * connection must be idle; it is left idle.
+ */
+export async function loadCatalog(client: pg.Client, previous?: Catalog): Promise<Catalog> {
   const run = async (query: string): Promise<Row[]> =>
     (await client.query<Row & unknown[]>({ text: query, rowMode: 'array' })).rows;
+  const known = previous === undefined ? undefined : sources.get(previous);
+  const [settings = []] = await run(
+    `select current_setting('search_path'), current_user, current_setting('server_version_num')`,
+  );
+  // Definitions are written with qualified names when nothing but pg_catalog is on the path.
+  await client.query(`begin isolation level repeatable read read only; set local search_path = ''`);
+  try {
+    const [values = []] = await run(digestQuery);
+    const now = Object.fromEntries(Object.keys(digests).map((name, at) => [name, text(values[at])]));
+    const fresh = { digests: now, settings: settings.map(text).join(' '), rows: new Map<PartName, readonly Row[]>() };
+    const same = (part: Part) => part.digests.every((name) => known?.digests[name] === now[name]);
+    if (previous !== undefined && known?.settings === fresh.settings && parts.every(same)) return previous;
+    const body = Number(settings[2]) >= 140000 ? 'pg_get_function_sqlbody(p.oid)' : 'null';
+    const ask = (part: Part) => run(part.query.replace('BODY', body));
+    for (const part of parts)
+      fresh.rows.set(part.name, (same(part) ? known?.rows.get(part.name) : undefined) ?? (await ask(part)));
+    // The server wrote definitions with the names of the time: one that has changed since may stand in any of them.
+    if (known !== undefined && renamed(known, fresh))
+      for (const part of parts) if (part.names === true && same(part)) fresh.rows.set(part.name, await ask(part));
+    const catalog = assemble(fresh, settings);
+    sources.set(catalog, fresh);
+    return catalog;
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+/** Whether anything that was there before now has another name. Columns and labels are compared by their whole rows. */
+function renamed(before: CatalogSource, after: CatalogSource): boolean {
+  for (const [name, places] of Object.entries(named) as [PartName, readonly number[]][]) {
+    const [old, fresh] = [before.rows.get(name) ?? [], after.rows.get(name) ?? []];
+    if (old === fresh) continue;
+    const names = new Map(fresh.map((row) => [row[0], row]));
+    for (const row of old) {
+      const other = names.get(row[0]);
+      if (other !== undefined && places.some((at) => row[at] !== other[at])) return true;
+    }
+  }
+  const columns = (source: CatalogSource) =>
+    new Map((source.rows.get('columns') ?? []).map((row) => [`${row[0]}.${row[2]}`, row[1]]));
+  if (before.rows.get('columns') !== after.rows.get('columns')) {
+    const fresh = columns(after);
+    for (const [key, name] of columns(before)) {
+      const other = fresh.get(key);
+      if (other !== undefined && other !== name) return true;
+    }
+  }
+  return before.digests.labels !== after.digests.labels;
+}
+
+/** Functions are plain facts that no catalog changes: each row is made into one once. */
+const facts = new WeakMap<Row, FunctionFact>();
+
+function assemble(source: CatalogSource, settings: Row): Catalog {
+  const rows = (name: PartName) => source.rows.get(name) ?? [];
   const catalog = new Catalog();
-  const settings = (await run(queries.settings))[0] ?? [];
   catalog.searchPath = text(settings[0]);
   catalog.user = text(settings[1]);
   catalog.serverVersion = Number(settings[2]);
-  await client.query('begin isolation level repeatable read read only');
-  try {
-    // Definitions are written with qualified names when nothing but pg_catalog is on the path.
-    await client.query(`set local search_path = ''`);
-    catalog.digest = text((await run(digestQuery))[0]?.[0]);
-    for (const row of await run(queries.schemas)) catalog.schemas.add(text(row[1]));
-    for (const row of await run(queries.relations)) catalog.addRelation(relationOf(row));
-    addColumns(catalog, await run(queries.columns));
-    for (const row of await run(queries.definitions)) {
-      const relation = catalog.relationsByOid.get(oid(row[0]));
-      if (relation !== undefined) relation.definition = text(row[1]);
+  catalog.digest = Object.values(source.digests).join(' ');
+  for (const row of rows('schemas')) catalog.schemas.add(text(row[1]));
+  for (const name of ['systemRelations', 'relations'] as const)
+    for (const row of rows(name)) catalog.addRelation(relationOf(row));
+  addColumns(catalog, rows('systemColumns'));
+  addColumns(catalog, rows('columns'));
+  for (const row of rows('definitions')) {
+    const relation = catalog.relationsByOid.get(oid(row[0]));
+    if (relation !== undefined) relation.definition = text(row[1]);
+  }
+  for (const row of rows('inheritance')) {
+    const child = catalog.relationsByOid.get(oid(row[0]));
+    const parent = catalog.relationsByOid.get(oid(row[1]));
+    if (child === undefined || parent === undefined) continue;
+    child.parents.push(parent);
+    parent.children.push(child);
+  }
+  for (const name of ['systemTypes', 'types'] as const) for (const row of rows(name)) catalog.addType(typeOf(row));
+  for (const row of rows('labels')) catalog.types.get(oid(row[0]))?.labels.push(text(row[1]));
+  for (const name of ['builtins', 'systemFunctions', 'functions'] as const) {
+    for (const row of rows(name)) {
+      const fact = facts.get(row) ?? functionOf(row);
+      facts.set(row, fact);
+      catalog.addFunction(fact);
     }
-    for (const row of await run(queries.inheritance)) {
-      const child = catalog.relationsByOid.get(oid(row[0]));
-      const parent = catalog.relationsByOid.get(oid(row[1]));
-      if (child === undefined || parent === undefined) continue;
-      child.parents.push(parent);
-      parent.children.push(child);
-    }
-    for (const row of await run(queries.types)) catalog.addType(typeOf(row));
-    for (const row of await run(queries.labels)) catalog.types.get(oid(row[0]))?.labels.push(text(row[1]));
-    for (const row of await run(queries.builtins)) catalog.addFunction(functionOf(row));
-    const body = catalog.serverVersion >= 140000 ? 'pg_get_function_sqlbody(p.oid)' : 'null';
-    for (const row of await run(queries.functions.replace('BODY', body))) catalog.addFunction(functionOf(row));
-    for (const row of await run(queries.rules)) catalog.relationsByOid.get(oid(row[0]))?.rules.push(text(row[1]));
-    for (const row of await run(queries.triggers)) {
-      const fact = catalog.functionsByOid.get(oid(row[1]));
-      if (fact !== undefined) catalog.relationsByOid.get(oid(row[0]))?.triggers.push(fact);
-    }
-    for (const row of await run(queries.operators)) {
-      const fact = { schema: text(row[0]), name: text(row[1]), function: oid(row[2]), extension: text(row[3]) };
-      catalog.operators.set(fact.name, [...(catalog.operators.get(fact.name) ?? []), fact]);
-    }
-    for (const row of await run(queries.casts)) {
-      catalog.casts.push({ source: oid(row[0]), target: oid(row[1]), function: oid(row[2]) });
-    }
-  } finally {
-    await client.query('rollback');
+  }
+  for (const row of rows('rules')) catalog.relationsByOid.get(oid(row[0]))?.rules.push(text(row[1]));
+  for (const row of rows('triggers')) {
+    const fact = catalog.functionsByOid.get(oid(row[1]));
+    if (fact !== undefined) catalog.relationsByOid.get(oid(row[0]))?.triggers.push(fact);
+  }
+  for (const row of rows('operators')) {
+    const fact = { schema: text(row[1]), name: text(row[2]), function: oid(row[3]), extension: text(row[4]) };
+    catalog.operators.set(fact.name, [...(catalog.operators.get(fact.name) ?? []), fact]);
+  }
+  for (const row of rows('casts')) {
+    catalog.casts.push({ source: oid(row[0]), target: oid(row[1]), function: oid(row[2]) });
   }
   return catalog;
 }

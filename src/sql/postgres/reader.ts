@@ -9,7 +9,7 @@ import type { ColumnName, StoredValue } from '../reading.ts';
 import { withoutTrusted } from '../trust.ts';
 import { ReadingCache, type Template } from './cache.ts';
 import { Catalog, type TypeFact } from './catalog.ts';
-import { digestQuery, loadCatalog } from './catalog-load.ts';
+import { loadCatalog } from './catalog-load.ts';
 import { literalEnd, literalStart, literalText, type Shape, scan } from './lexer.ts';
 import { loadParser } from './parser.ts';
 import { byteIndex, type Reading1, readText, type SessionState } from './read.ts';
@@ -48,7 +48,9 @@ class PostgresReader implements SqlReader, SessionHost {
   private readonly own = new OwnConnection<pg.Client>((lost) => this.connect(lost));
   private caches = new Map<string, ReadingCache>();
   private refreshing: Promise<void> | undefined;
-  private needed = false;
+  /** How often the catalog was said to be out of date, and up to which of these times it has been read since. */
+  private wanted = 0;
+  private loaded = 0;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -63,7 +65,9 @@ class PostgresReader implements SqlReader, SessionHost {
     await this.load(true);
     const interval = this.options.refreshIntervalMs ?? 30_000;
     if (interval > 0) {
-      this.timer = setInterval(() => void this.look(), interval);
+      this.timer = setInterval(() => {
+        if (!this.closed) void this.reload();
+      }, interval);
       this.timer.unref();
     }
   }
@@ -109,12 +113,16 @@ class PostgresReader implements SqlReader, SessionHost {
   // The sessions' side.
 
   ready(): Promise<void> | undefined {
-    if (this.needed && this.options.catalog === undefined) this.reload();
-    return this.refreshing;
+    return this.loaded >= this.wanted || this.options.catalog !== undefined ? undefined : this.upTo(this.wanted);
   }
 
   stale(): void {
-    this.needed = true;
+    this.wanted += 1;
+  }
+
+  /** A load that is under way may have begun before what the caller knows of: then another one follows. */
+  private async upTo(wanted: number): Promise<void> {
+    for (let loads = 0; loads < 2 && this.loaded < wanted; loads += 1) await this.reload();
   }
 
   read(state: SessionState, text: string, shared: boolean, defaultPath: readonly string[]): Reading1 {
@@ -147,7 +155,7 @@ class PostgresReader implements SqlReader, SessionHost {
     );
     if (found?.changed !== true) return false;
     const before = this.catalog;
-    await this.look();
+    await this.refresh();
     return this.catalog !== before;
   }
 
@@ -200,44 +208,26 @@ class PostgresReader implements SqlReader, SessionHost {
 
   // The catalog's side.
 
-  private reload(): void {
+  private reload(): Promise<void> {
     this.refreshing ??= this.load(false).finally(() => {
       this.refreshing = undefined;
     });
+    return this.refreshing;
   }
 
   private async load(first: boolean): Promise<void> {
-    this.needed = false;
+    const { wanted } = this;
     try {
-      const fresh = await this.own.use(async (client) => loadCatalog(client));
-      if (fresh.digest === this.catalog.digest && this.catalog.digest !== '') return;
+      const fresh = await this.own.use(async (client) => loadCatalog(client, this.catalog));
+      this.loaded = wanted;
+      if (fresh === this.catalog) return;
       this.catalog = fresh;
       this.caches = new Map();
     } catch (error) {
       if (first) throw error;
-      // The old catalog stays in use; what it cannot resolve stays refused.
-      this.needed = true;
+      // The old catalog stays in use; what it cannot resolve stays refused, and the next statement tries again.
+      this.wanted = Math.max(this.wanted, this.loaded + 1);
       this.options.log?.(`the catalog could not be read: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-
-  /** Reads the catalog again if anything in it has changed. */
-  private async look(): Promise<void> {
-    if (this.closed) return;
-    try {
-      const digest = await this.own.use(async (client) => {
-        await client.query(`set search_path = ''`);
-        const answer = await client.query<{ digest: string }>(`select (${digestQuery}) as digest`);
-        await client.query('reset search_path');
-        return answer.rows[0]?.digest;
-      });
-      if (digest === this.catalog.digest) return;
-      this.reload();
-      await this.refreshing;
-    } catch (error) {
-      this.options.log?.(
-        `the catalog could not be looked at: ${error instanceof Error ? error.message : String(error)}`,
-      );
     }
   }
 
