@@ -1,5 +1,5 @@
 // HMAC-SHA-256 of four short values at once: each step of the hash is one SIMD instruction over four lanes. There is no such instruction in
-// JavaScript, so a WebAssembly module is assembled here, from constants only, when the first hash is asked for.
+// JavaScript, so a WebAssembly module is assembled here, from constants only.
 import { ROUNDS } from './sha256.ts';
 
 export const LANES = 4;
@@ -29,30 +29,24 @@ const OUTER_AT = INNER_AT + 8 * VECTOR;
 const BLOCK_AT = OUTER_AT + 8 * VECTOR;
 const DIGEST_AT = BLOCK_AT + 16 * VECTOR;
 
-let compiled: object | undefined;
+const wasm = (globalThis as { readonly WebAssembly?: WebAssemblyParts }).WebAssembly;
 
 /** Lanes for a key, given the states after its inner and its outer block. Undefined where WebAssembly or its SIMD is not to be had. */
 export function hmacLanes(inner: Int32Array, outer: Int32Array): HmacLanes | undefined {
-  const wasm = (globalThis as { readonly WebAssembly?: WebAssemblyParts }).WebAssembly;
-  if (wasm === undefined) return undefined;
-  try {
-    compiled ??= new wasm.Module(moduleBytes());
-    const { memory, run } = new wasm.Instance(compiled).exports;
-    const spread = (words: Int32Array, at: number): void => {
-      const view = new Int32Array(memory.buffer, at, words.length * LANES);
-      for (let index = 0; index < view.length; index++) view[index] = words[index >> 2] as number;
-    };
-    spread(ROUNDS, ROUNDS_AT);
-    spread(inner, INNER_AT);
-    spread(outer, OUTER_AT);
-    return {
-      block: new Int32Array(memory.buffer, BLOCK_AT, 16 * LANES),
-      digest: new Int32Array(memory.buffer, DIGEST_AT, 8 * LANES),
-      run,
-    };
-  } catch {
-    return undefined;
-  }
+  if (wasm === undefined || compiled === undefined) return undefined;
+  const { memory, run } = new wasm.Instance(compiled).exports;
+  const spread = (words: Int32Array, at: number): void => {
+    const view = new Int32Array(memory.buffer, at, words.length * LANES);
+    for (let index = 0; index < view.length; index++) view[index] = words[index >> 2] as number;
+  };
+  spread(ROUNDS, ROUNDS_AT);
+  spread(inner, INNER_AT);
+  spread(outer, OUTER_AT);
+  return {
+    block: new Int32Array(memory.buffer, BLOCK_AT, 16 * LANES),
+    digest: new Int32Array(memory.buffer, DIGEST_AT, 8 * LANES),
+    run,
+  };
 }
 
 // The assembler: instructions as arrays of bytes (WebAssembly core specification, 5 "Binary Format").
@@ -192,4 +186,22 @@ function moduleBytes(): Uint8Array {
     ...section(7, [2, ...name('memory'), 2, 0, ...name('run'), 0, 0]),
     ...section(10, one([...unsigned(code.length), ...code])),
   ]);
+}
+
+/**
+ * The module's code. It runs once as this file is loaded, since code that first runs later may stay as the quick compiler made it (see
+ * `compileQuickly` in src/sql/postgres/parser.ts).
+ */
+const compiled = compile();
+
+function compile(): object | undefined {
+  if (wasm === undefined) return undefined;
+  try {
+    const code = new wasm.Module(moduleBytes());
+    new wasm.Instance(code).exports.run();
+    return code;
+  } catch {
+    // A machine without SIMD.
+    return undefined;
+  }
 }

@@ -1,4 +1,5 @@
 // PostgreSQL's own parser (libpg-query, WebAssembly). A trap leaves its memory in doubt, so a spare instance takes over.
+import { setFlagsFromString } from 'node:v8';
 import createModule from 'libpg-query/wasm/libpg-query.js';
 import { grammarErrorParts } from './grammar-errors.ts';
 import type { RawStmt } from './tree.ts';
@@ -52,7 +53,17 @@ export async function loadParser(): Promise<void> {
   await loading;
 }
 
+/**
+ * The grammar is compiled by V8's quick compiler only. Its largest function holds the actions of all rules; the optimizing compiler takes
+ * 50 MB (with Node 24 ten times that) and most of a second for it, which no session's statements win back. The flags are read when a
+ * function first runs, so they stay; what has run before is optimized as ever (src/masking/hmac-lanes.ts runs its code when it is loaded).
+ */
+function compileQuickly(): void {
+  for (const flag of ['--no-wasm-dynamic-tiering', '--no-wasm-tier-up']) setFlagsFromString(flag);
+}
+
 async function instantiate(): Promise<void> {
+  compileQuickly();
   const create = createModule as unknown as (options: object) => Promise<Wasm>;
   current ??= await create({});
   spare ??= await create({});
