@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import createModule from 'libpg-query/wasm/libpg-query.js';
 import { grammarErrorParts } from './grammar-errors.ts';
 import type { RawStmt } from './tree.ts';
+import { treeAt } from './tree-json.ts';
 
 /** What the grammar says of a text it refuses, as the server would say it. */
 export class GrammarError extends Error {
@@ -103,30 +104,40 @@ function copyOut(wasm: Wasm, pointer: number): string {
 /** Parses a text into its statements. Throws a GrammarError for what the grammar refuses; locations are UTF-8 byte offsets. */
 export function parse(text: string): RawStmt[] {
   checkText(text);
-  const json = run((wasm) => {
+  return run((wasm) => {
     const input = copyIn(wasm, text);
     const result = wasm._wasm_parse_query_raw(input);
-    const at = result >> 2;
-    const error = wasm.HEAPU32[at + 2] ?? 0;
-    let failure: GrammarError | undefined;
-    let tree = '';
-    if (error !== 0) {
-      const message = copyOut(wasm, wasm.HEAPU32[error >> 2] ?? 0);
-      const position = wasm.HEAPU32[(error >> 2) + 4] ?? 0;
-      const source = copyOut(wasm, wasm.HEAPU32[(error >> 2) + 2] ?? 0);
-      failure = grammarError(message, position > 0 ? position : undefined, source);
-    } else {
-      tree = copyOut(wasm, wasm.HEAPU32[at] ?? 0);
-    }
+    const found = statements(wasm, result);
     wasm._free(input);
     wasm._wasm_free_parse_result(result);
-    if (failure !== undefined) throw failure;
-    return tree;
+    if (found instanceof GrammarError) throw found;
+    return found;
   });
+}
+
+/** What a result holds, which is freed afterwards: whatever is wrong is answered, not thrown. */
+function statements(wasm: Wasm, result: number): RawStmt[] | GrammarError {
+  const error = wasm.HEAPU32[(result >> 2) + 2] ?? 0;
+  if (error !== 0) {
+    const message = copyOut(wasm, wasm.HEAPU32[error >> 2] ?? 0);
+    const position = wasm.HEAPU32[(error >> 2) + 4] ?? 0;
+    const source = copyOut(wasm, wasm.HEAPU32[(error >> 2) + 2] ?? 0);
+    return grammarError(message, position > 0 ? position : undefined, source);
+  }
+  const json = wasm.HEAPU32[result >> 2] ?? 0;
   try {
-    return (JSON.parse(json) as { stmts?: RawStmt[] }).stmts ?? [];
+    return (treeOf(wasm, json) as { stmts?: RawStmt[] }).stmts ?? [];
   } catch {
-    throw new GrammarError(tooComplex, '54001', undefined);
+    return new GrammarError(tooComplex, '54001', undefined);
+  }
+}
+
+function treeOf(wasm: Wasm, json: number): unknown {
+  try {
+    return treeAt(wasm.HEAPU8, json);
+  } catch {
+    // Nested deeper than our stack goes; JSON.parse needs none.
+    return JSON.parse(copyOut(wasm, json));
   }
 }
 
@@ -145,7 +156,7 @@ export function parsePlpgsql(text: string): unknown {
   return JSON.parse(json);
 }
 
-function run(work: (wasm: Wasm) => string): string {
+function run<T>(work: (wasm: Wasm) => T): T {
   const wasm = instance();
   try {
     return work(wasm);
