@@ -7,6 +7,7 @@ import {
   type Identity,
   issuedChannel,
   issuedRecord,
+  keepingFinder,
   recordIssued,
   type StoredCredential,
 } from '../identity/index.ts';
@@ -21,11 +22,11 @@ const goodForMs = 1000;
 
 const finders = new WeakMap<Store, FindCredential>();
 
-/** One a store, so that logins that come together are looked up together. */
+/** One a store, so that logins that come together are looked up together, and one that comes again not at all. */
 function finder(store: Store): FindCredential {
   let find = finders.get(store);
   if (find === undefined) {
-    find = credentialFinder(store);
+    find = keepingFinder(credentialFinder(store));
     finders.set(store, find);
   }
   return find;

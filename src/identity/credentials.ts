@@ -154,6 +154,28 @@ export function credentialFinder(store: Queries): FindCredential {
       : Promise.resolve(undefined);
 }
 
+/** A credential that is found is known for so long without asking again. */
+const keptMs = 60_000;
+const mostKept = 10_000;
+
+/**
+ * The same, and what was found good is kept for a minute, so that a client that connects again and again costs no query. What is
+ * revoked meanwhile is not seen here: the caller asks the registry of revocations, which knows within a second.
+ */
+export function keepingFinder(find: FindCredential, now: () => number = Date.now): FindCredential {
+  const kept = new Map<string, { readonly credential: StoredCredential; readonly until: number }>();
+  return async (user) => {
+    const known = kept.get(user);
+    if (known !== undefined && now() < known.until) return known.credential;
+    kept.delete(user);
+    const credential = await find(user);
+    if (credential === undefined || credential.revoked) return credential;
+    kept.set(user, { credential, until: Math.min(now() + keptMs, credential.expiresAt) });
+    if (kept.size > mostKept) kept.delete(kept.keys().next().value ?? '');
+    return credential;
+  };
+}
+
 /** Ends a credential before its time. False where there is none of this name, or it has been revoked before. */
 export async function revokeCredential(store: Queries, user: string): Promise<boolean> {
   const rows = await store.query(

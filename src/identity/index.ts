@@ -6,6 +6,7 @@ export {
   type IssuedCredential,
   isCredentialUser,
   issuedChannel,
+  keepingFinder,
   recordIssued,
   revokeCredential,
   type StoredCredential,

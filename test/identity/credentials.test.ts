@@ -1,6 +1,6 @@
 // Looking credentials up: many at once share a query, and an answer is never older than its question.
 import { expect, test } from 'vitest';
-import { credentialFinder, isCredentialUser } from '../../src/identity/index.ts';
+import { credentialFinder, isCredentialUser, keepingFinder } from '../../src/identity/index.ts';
 import type { Queries } from '../../src/store/types.ts';
 
 const name = (n: number) => `sp-${'abcdefghijkl'.slice(0, 11)}${'abcdefghijklmnopqrstuvwxyz234567'[n % 32]}`;
@@ -73,4 +73,24 @@ test('names that no credential has are not asked for', async () => {
     expect(await find(user)).toBeUndefined();
   }
   expect(asked).toEqual([]);
+});
+
+test('what was found is kept for a minute and not beyond its end; what was not found, or is revoked, is asked for again', async () => {
+  let revoked = false;
+  let now = 1_000_000;
+  const { store, asked } = slowStore((users) =>
+    users.filter((user) => user !== name(9)).map((user) => ({ ...row(user), expires: now + 90_000, revoked })),
+  );
+  const find = keepingFinder(credentialFinder(store), () => now);
+  for (let turn = 0; turn < 3; turn += 1) await expect(find(name(1))).resolves.toMatchObject({ user: name(1) });
+  expect(asked).toHaveLength(1);
+  now += 61_000;
+  await find(name(1));
+  expect(asked).toHaveLength(2);
+  for (let turn = 0; turn < 2; turn += 1) await expect(find(name(9))).resolves.toBeUndefined();
+  expect(asked).toHaveLength(4);
+  revoked = true;
+  now += 61_000;
+  for (let turn = 0; turn < 2; turn += 1) await expect(find(name(1))).resolves.toMatchObject({ revoked: true });
+  expect(asked).toHaveLength(6);
 });
