@@ -29,7 +29,7 @@ export interface CommandHost {
   /** COM_CHANGE_USER: another login takes over the client's socket. */
   changeUser(payload: Buffer, sequence: number): void;
   /** Ends what the session with this thread number runs, or the session. False where it is none of the client's own. */
-  kill(threadId: number): boolean;
+  kill(threadId: number): boolean | Promise<boolean>;
 }
 
 export interface CommandLimits {
@@ -409,11 +409,14 @@ export class Commands {
 
   private processKill(payload: Payload): Step {
     const id = new Reader(payload.bytes, 1).int4();
-    if (this.host.kill(id)) {
-      this.teller.push(encodeOk(okPacket(0), this.conversation.client.capabilities));
-      this.conversation.sequence = 0;
-    } else this.error(errPacket(errorCode.NO_SUCH_THREAD, 'HY000', `Unknown thread id: ${id}`));
-    return undefined;
+    const answer = (killed: boolean): undefined => {
+      if (killed) {
+        this.teller.push(encodeOk(okPacket(0), this.conversation.client.capabilities));
+        this.conversation.sequence = 0;
+      } else this.error(errPacket(errorCode.NO_SUCH_THREAD, 'HY000', `Unknown thread id: ${id}`));
+    };
+    const killed = this.host.kill(id);
+    return typeof killed === 'boolean' ? answer(killed) : killed.then(answer);
   }
 
   private static readonly handlers: (Handler | undefined)[] = Commands.dispatch();

@@ -61,6 +61,8 @@ export interface MysqlListenerOptions {
   /** The certificate shown to clients, asked for at each handshake so that it can be renewed. Undefined: no TLS. */
   readonly tls?: () => SecureContext;
   readonly limits?: Partial<MysqlLimits>;
+  /** Asked for a KILL of a thread that no session of this process has: other workers may have it. True: it is killed. */
+  readonly killElsewhere?: (threadId: number, owner: string) => Promise<boolean>;
   /** What the greeting says. Left out: what the last server that was reached says. */
   readonly serverVersion?: string;
 }
@@ -72,6 +74,8 @@ export interface MysqlListener {
   readonly sessions: number;
   /** Connections that are not (yet). */
   readonly waiting: number;
+  /** Carries out a KILL that a session of `owner` sent to another worker; false when it has no such thread here. */
+  kill(threadId: number, owner: string): boolean;
   /** Admits nobody any more, ends sessions as they become idle, and all that is left after `ms`. */
   drain(ms: number): Promise<void>;
   /** Ends everything now. */
@@ -256,16 +260,25 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
       },
       onChangeUser: (payload, sequence, rest) => void changeUser(visitor, payload, sequence, rest),
       onKill: (threadId) => {
-        for (const [other, { threadId: id, session: theirs }] of relays) {
-          if (id !== threadId || (other !== relay && (session.owner === undefined || theirs.owner !== session.owner)))
-            continue;
-          other.killed();
+        const { owner } = session;
+        if (threadId === visitor.threadId) {
+          relay.killed();
           return true;
         }
-        return false;
+        if (owner === undefined) return false;
+        return kill(threadId, owner) || (options.killElsewhere?.(threadId, owner) ?? false);
       },
     });
     return relay;
+  }
+
+  function kill(threadId: number, owner: string): boolean {
+    for (const [relay, { threadId: id, session }] of relays) {
+      if (id !== threadId || session.owner !== owner) continue;
+      relay.killed();
+      return true;
+    }
+    return false;
   }
 
   /** COM_CHANGE_USER: the same stream logs in anew, to a session of its own with its own upstream connection. */
@@ -326,6 +339,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
     get waiting() {
       return lobby.size;
     },
+    kill,
     async drain(ms) {
       draining = true;
       if (relays.size > 0) {

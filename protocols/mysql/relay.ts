@@ -42,7 +42,7 @@ export interface RelayOptions {
   /** COM_CHANGE_USER: the client's stream is free for another login. `rest` is what it has sent behind the command. */
   onChangeUser(payload: Buffer, sequence: number, rest: Buffer): void;
   /** Ends what another session of the same client runs. False where there is none with this thread number. */
-  onKill(threadId: number): boolean;
+  onKill(threadId: number): boolean | Promise<boolean>;
 }
 
 const maxSettingsBytes = 1024 * 1024;
@@ -234,7 +234,7 @@ export class Relay implements CommandHost {
     this.options.onChangeUser(payload, sequence, rest);
   }
 
-  kill(threadId: number): boolean {
+  kill(threadId: number): boolean | Promise<boolean> {
     return this.options.onKill(threadId);
   }
 
