@@ -19,7 +19,7 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
   const log = options.log ?? (() => undefined);
   const timing = { ...usual, ...options.timing };
   let { config } = options;
-  const gateway = gatewayName();
+  const gateway = options.gateway ?? gatewayName();
   const memory = createMemory(store, now, timing.staleMs);
   const signals = createSignals(store, log);
   const addEvent = eventAdder(() => config.notifications !== undefined);
@@ -102,6 +102,12 @@ export function createApprovals(options: ApprovalsOptions): Approvals {
     sessions,
     get version() {
       return memory.version;
+    },
+    async gone(name) {
+      await store.query('delete from sallyport.sessions where gateway = $1', [name]);
+      await store.query('delete from sallyport.gateways where id = $1', [name]);
+      await holds.sweep();
+      await drain();
     },
     reload(fresh) {
       config = fresh;

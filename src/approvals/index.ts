@@ -5,4 +5,5 @@ export { requestableRoles } from './grants.ts';
 export { signature } from './notify.ts';
 export { nameOf } from './people.ts';
 export { describeRevoked } from './revocations.ts';
+export { gatewayName } from './sessions.ts';
 export type * from './types.ts';

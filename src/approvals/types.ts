@@ -268,6 +268,8 @@ export interface Approvals {
   readonly sessions: Sessions;
   /** Grows whenever what is held in memory (grants, standing approvals, revocations) has changed. */
   readonly version: number;
+  /** A process of this name has crashed, as whoever watches it knows: its sessions are forgotten and its holds withdrawn now. */
+  gone(gateway: string): Promise<void>;
   /** Takes the roles and notifications of a new file. */
   reload(config: Config): void;
   /** Resolves when this process stands in the store and knows what it holds; a gateway waits for it before it listens. */
@@ -284,6 +286,8 @@ export interface ApprovalsOptions {
    * both to the gateways.
    */
   readonly audit?: AuditSink | undefined;
+  /** What the process is called in the store. Left out: a name of its own. */
+  readonly gateway?: string | undefined;
   /** Wall clock in ms. */
   readonly now?: (() => number) | undefined;
   readonly log?: ((message: string, cause?: unknown) => void) | undefined;

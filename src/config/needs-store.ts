@@ -5,6 +5,7 @@ import type { Config } from './types.ts';
 export function needsStore(config: Config): boolean {
   return (
     config.store !== undefined ||
+    config.workers > 1 ||
     config.credentials !== undefined ||
     config.listen.console !== undefined ||
     config.identity.saml !== undefined ||

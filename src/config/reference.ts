@@ -28,6 +28,7 @@ function reference(): string {
   const rows = keys(jsonSchema() as SchemaNode, '');
   const table = aligned([['key', 'what it is', 'default'], ...rows]);
   const missing = unavailableNames().map((name) => `- \`${name}\``);
+  if (missing.length === 0) return `${table}\n`;
   return `${table}\n\nNot available yet (each is refused with its place in the file):\n\n${missing.join('\n')}\n`;
 }
 

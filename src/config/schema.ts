@@ -125,7 +125,7 @@ export const fileSchema = z.strictObject(
     'keep-application-name': flag()
       .prefault(false)
       .describe("Postgres: leave the client's own application_name as it is."),
-    workers: count(1, 256).prefault(1).describe('Worker processes.'),
+    workers: count(1, 256).prefault(1).describe('Worker processes that share the sessions.'),
   },
   { error: 'expected the keys listen, identity, targets, roles, ...' },
 );

@@ -10,7 +10,7 @@ export interface UnavailableSetting {
   readonly values?: readonly unknown[];
 }
 
-export const unavailableSettings: readonly UnavailableSetting[] = [{ path: 'workers' }];
+export const unavailableSettings: readonly UnavailableSetting[] = [];
 
 /** A fault for each setting of the file that is in the table. */
 export function checkAvailable(value: unknown, settings: readonly UnavailableSetting[]): readonly ShapeFault[] {

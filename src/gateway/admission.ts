@@ -24,6 +24,7 @@ import { loginRefusal, noRole, unknownTarget } from './refusals.ts';
 import { Session } from './session.ts';
 import type { Setup } from './setup.ts';
 import type { Target } from './target.ts';
+import type { Part } from './workers/part.ts';
 
 /** What stays the same from start to drain, whatever the file says meanwhile. */
 export interface Premises {
@@ -40,6 +41,8 @@ export interface Premises {
   readonly guards: Guards;
   /** Where clients reach the HTTP port, if the gateway has one. */
   readonly http: () => string | undefined;
+  /** What this process is of the gateway. */
+  readonly part: Part;
 }
 
 /** Tokens in the clear are for loopback alone, unless the file says otherwise. */
@@ -139,7 +142,8 @@ async function enter(
     const hint = [first.hint, advice(undefined)].filter((part) => part !== undefined).join(' ');
     return refused(journal, hello, identity, { ...first, hint, kind: 'login', sqlstate: '28000' });
   }
-  const full = sessionLimit(setup.config, sessions, identity) ?? (await sessionBudget(premises, identity, first));
+  const full =
+    (await sessionLimit(setup.config, premises, identity)) ?? (await sessionBudget(premises, identity, first));
   if (full !== undefined) return refused(journal, hello, identity, full);
   const reader = await target.reader().catch((cause: unknown) => {
     log.error({ err: cause, target: target.name }, 'the target cannot be reached');
@@ -279,12 +283,28 @@ function upstreamParameters(
   return parameters;
 }
 
-/** A refusal when one more session would be too many, for the gateway or for this identity. */
-function sessionLimit(config: Config, sessions: ReadonlySet<Session>, identity: Identity): Refusal | undefined {
-  const { sessions: most, sessionsPerIdentity } = config.limits;
+/**
+ * A refusal when one more session would be too many, for the gateway or for this identity. Workers share the gateway's limit
+ * evenly, as they share the connections; an identity's sessions with other workers are those of the registry.
+ */
+async function sessionLimit(
+  config: Config,
+  { sessions, store, part }: Premises,
+  identity: Identity,
+): Promise<Refusal | undefined> {
+  const { sessionsPerIdentity } = config.limits;
+  const most = Math.ceil(config.limits.sessions / part.shares);
   let own = 0;
   for (const { parts } of sessions) {
     if (parts.identity.issuer === identity.issuer && parts.identity.subject === identity.subject) own++;
+  }
+  if (sessionsPerIdentity !== undefined && part.others !== undefined) {
+    const [elsewhere] =
+      (await store?.query<{ open: string }>(
+        'select count(*) as open from sallyport.sessions where issuer = $1 and subject = $2 and gateway <> $3 and starts_with(gateway, $4)',
+        [identity.issuer, identity.subject, part.gateway, part.others.prefix],
+      )) ?? [];
+    own += Number(elsewhere?.open ?? 0);
   }
   const perIdentity = sessionsPerIdentity !== undefined && own >= sessionsPerIdentity;
   if (sessions.size < most && !perIdentity) return undefined;

@@ -4,7 +4,7 @@ import { grantEndpoint } from '../approvals/index.ts';
 import type { Address, Config } from '../config/index.ts';
 import { createLink, type Live, startConsole, storeSource, withRecent } from '../console/index.ts';
 import { type Identity, type TokenEndpointParts, tokenEndpoint } from '../identity/index.ts';
-import { healthOf, readinessOf } from '../metrics/index.ts';
+import { type Health, healthOf, readinessOf } from '../metrics/index.ts';
 import type { Premises } from './admission.ts';
 import { decisionSource, sessionSource } from './decisions.ts';
 import type { Setup } from './setup.ts';
@@ -49,18 +49,24 @@ export async function openConsole(
       ['/metrics', () => premises.numbers.respond()],
     ]),
     healthy: healthOf,
-    ready: () =>
-      readinessOf({
-        journal: () => journal.state.kind === 'ok',
-        store: () => store.query('select 1'),
-        draining: premises.draining,
-      }),
+    ready: () => readiness(premises),
   });
   const link = async () => linkTo(server.url, await createLink(store, 'operator', 'admin'));
   if (hasLocalIssuer(setup().config))
     log.info({ link: await link() }, 'a link into the console, good once and for ten minutes');
   const outside = server.url.replace(/\/\/(0\.0\.0\.0|\[::\])(?=:)/, '//GATEWAY');
   return { address: server.address, url: server.url, outside, link, close: () => server.close() };
+}
+
+/** Whether sessions can be taken: by this process, and by those that work for it. */
+export async function readiness({ journal, store, draining, part }: Premises): Promise<Health> {
+  const own = await readinessOf({
+    journal: () => journal.state.kind === 'ok',
+    store: store === undefined ? undefined : () => store.query('select 1'),
+    draining,
+  });
+  const crew = await part.crew?.readiness();
+  return crew === undefined ? own : { ok: own.ok && crew.ok, detail: { ...own.detail, ...crew.detail } };
 }
 
 /** Where a one-time link leads. */

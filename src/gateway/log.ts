@@ -3,10 +3,11 @@ import { pino } from 'pino';
 
 export type Log = Pick<ReturnType<typeof pino>, 'debug' | 'info' | 'warn' | 'error'>;
 
-/** `level` is one of pino's; SALLYPORT_LOG overrides it. */
-export function createLog(level = process.env.SALLYPORT_LOG ?? 'info'): Log {
+/** `level` is one of pino's; SALLYPORT_LOG overrides it. `worker`: the process's name, where a gateway is several. */
+export function createLog(level = process.env.SALLYPORT_LOG ?? 'info', worker?: string): Log {
+  const base = worker === undefined ? null : { worker };
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorFields } },
+    { level, base, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorFields } },
     pino.destination({ dest: 2, sync: true }),
   );
 }

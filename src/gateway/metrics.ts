@@ -1,6 +1,6 @@
 // The gateway's numbers: what they are read from, and the handler of /metrics.
 import type { Journal, Shipping } from '../audit/index.ts';
-import { createMetrics, type GatewayMetrics, METRICS_TYPE } from '../metrics/index.ts';
+import { createMetrics, type GatewayMetrics, METRICS_TYPE, mergeMetrics } from '../metrics/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Session } from './session.ts';
 
@@ -9,15 +9,22 @@ export interface NumberSources {
   readonly shipping: Shipping | undefined;
   readonly store: Store | undefined;
   readonly sessions: ReadonlySet<Session>;
+  /** The texts of other processes of this gateway. */
+  readonly others?: (() => Promise<readonly string[]>) | undefined;
+  /** Another process of this gateway counts what the store says. */
+  readonly storeElsewhere?: boolean;
 }
 
 export interface Numbers {
   readonly metrics: GatewayMetrics;
   /** Answers for /metrics. They hold no word of a statement and no name but those of targets and rules, so nobody is asked who he is. */
   respond(): Promise<Response>;
+  /** The text of this process alone. */
+  text(): Promise<string>;
 }
 
-export function createNumbers({ journal, shipping, store, sessions }: NumberSources): Numbers {
+export function createNumbers(sources: NumberSources): Numbers {
+  const { journal, shipping, store, sessions, others } = sources;
   let holds: number | undefined;
   const metrics = createMetrics({
     journal: () => journal,
@@ -25,11 +32,16 @@ export function createNumbers({ journal, shipping, store, sessions }: NumberSour
     sessions: () => [...sessions].map(({ upstream }) => upstream.target),
     holds: () => holds,
   });
+  const text = async () => {
+    holds = store === undefined || sources.storeElsewhere === true ? undefined : await pending(store);
+    return metrics.render();
+  };
   return {
     metrics,
+    text,
     async respond() {
-      holds = store === undefined ? undefined : await pending(store);
-      return new Response(metrics.render(), { headers: { 'Content-Type': METRICS_TYPE } });
+      const all = others === undefined ? await text() : mergeMetrics([await text(), ...(await others())]);
+      return new Response(all, { headers: { 'Content-Type': METRICS_TYPE } });
     },
   };
 }

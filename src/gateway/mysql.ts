@@ -6,23 +6,30 @@ import type { Config, TargetConfig } from '../config/index.ts';
 import { certificate, type Listening, listen } from './listeners.ts';
 import type { Log } from './log.ts';
 import { loginRefusal } from './refusals.ts';
+import type { Part } from './workers/part.ts';
 
 export interface OpenMysql extends Listening {
   readonly listener: MysqlListener;
 }
 
 /** Listens for MySQL clients where the file gives an address. */
-export async function openMysql(config: Config, gate: Gate, log: Log): Promise<OpenMysql | undefined> {
+export async function openMysql(
+  config: Config,
+  gate: Gate,
+  log: Log,
+  { shares, others }: Part,
+): Promise<OpenMysql | undefined> {
   const { mysql: address, tls } = config.listen;
   if (address === undefined) return undefined;
   const targets = [...config.targets.values()];
   const listener = createMysqlListener({
     gate,
     logger: log,
+    ...(others === undefined ? {} : { killElsewhere: others.kill }),
     ...(tls === undefined ? {} : { tls: certificate(tls.cert, tls.key) }),
     limits: {
       loginMs: config.limits.loginTimeoutMs,
-      maxUnauthenticated: config.limits.unauthenticated,
+      maxUnauthenticated: Math.ceil(config.limits.unauthenticated / shares),
       connectMs: Math.max(...targets.map(({ connectTimeoutMs }) => connectTimeoutMs)),
       maxStatementBytes: Math.max(...targets.map(({ maxStatementBytes }) => maxStatementBytes)),
     },
