@@ -2,7 +2,15 @@
 import { expect, test } from 'vitest';
 import { newRecordId } from '../../src/audit/index.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
-import { createMetrics, Family, Histogram, Registry, readinessOf } from '../../src/metrics/index.ts';
+import {
+  createMetrics,
+  Family,
+  Histogram,
+  lastingMetrics,
+  mergeMetrics,
+  Registry,
+  readinessOf,
+} from '../../src/metrics/index.ts';
 import { settled, statement } from '../audit/records.ts';
 
 const statistics = { records: 7, bytes: 700, batches: 3, waiting: 12, refused: 1, failures: 2 };
@@ -113,6 +121,25 @@ test('labels that a stranger chooses are bounded', () => {
   const all = [...family];
   expect(all.length).toBeLessThanOrEqual(201);
   expect(all.find(([{ rule }]) => rule === 'other')?.[1].counts[0]).toBe(800);
+});
+
+test('texts of several processes are added up, and what one has counted outlives it', () => {
+  const text = (sessions: number, logins: number, writable: number) => {
+    const registry = new Registry();
+    registry.read('gauge', 'sallyport_sessions', 'Open.', () => [[{ target: 'a "b" c' }, sessions]]);
+    registry.read('gauge', 'sallyport_journal_writable', 'Writable.', () => writable);
+    registry.counter('logins_total', 'Logins.').add(logins);
+    registry.histogram('seconds', 'Time.', [1]).with({}).observe(logins);
+    return registry.render();
+  };
+  const ended = lastingMetrics(text(3, 5, 0));
+  expect(ended).not.toContain('gauge');
+  const sum = mergeMetrics(['', text(1, 0.5, 1), text(2, 2, 1), ended]);
+  expect(sum).toContain('# HELP logins_total Logins.\n# TYPE logins_total counter\nlogins_total 7.5\n');
+  expect(sum).toContain('sallyport_sessions{target="a \\"b\\" c"} 3\n');
+  expect(sum).toContain('sallyport_journal_writable 1\n');
+  expect(sum).toContain('seconds_bucket{le="1"} 1\nseconds_bucket{le="+Inf"} 3\nseconds_sum 7.5\nseconds_count 3\n');
+  expect(mergeMetrics([text(0, 0, 1), text(0, 0, 0)])).toContain('sallyport_journal_writable 0\n');
 });
 
 test('numbers read as Prometheus writes them, and a name is taken once', () => {
