@@ -21,7 +21,6 @@ export async function serve(file: string): Promise<void> {
   await remark(config);
   const { gateway, addresses } =
     config.workers > 1 ? await startSeveral(file, config, log) : await startOne(config, log);
-  process.stdout.write(`ready ${shown(addresses, gateway).join(' ')}\n`);
 
   process.on('SIGHUP', () => {
     loadConfig(file)
@@ -49,6 +48,8 @@ export async function serve(file: string): Promise<void> {
   };
   process.on('SIGTERM', drain);
   process.on('SIGINT', drain);
+  // Whoever reads this line may send a signal at once.
+  process.stdout.write(`ready ${shown(addresses, gateway).join(' ')}\n`);
 }
 
 interface Started {
