@@ -18,6 +18,7 @@ import { OutOfOrder, PayloadTooLarge } from './packets.ts';
 import { Relay, type RelayLimits } from './relay.ts';
 import { badHandshake, greet } from './startup.ts';
 import { logIn } from './upstream.ts';
+import type { Connect } from './upstream-socket.ts';
 
 export type { Logger } from '../shared/logger.ts';
 export { doubleSha1, doubleSha256 } from './scramble.ts';
@@ -65,6 +66,8 @@ export interface MysqlListenerOptions {
   readonly killElsewhere?: (threadId: number, owner: string) => Promise<boolean>;
   /** What the greeting says. Left out: what the last server that was reached says. */
   readonly serverVersion?: string;
+  /** How servers are reached where no TLS is asked for; left out: by TCP. */
+  readonly connect?: Connect;
 }
 
 export interface MysqlListener {
@@ -221,6 +224,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
         session.upstream,
         { ...features, charset: claim.charset, attributes },
         limits.connectMs,
+        options.connect,
       );
       if (options.serverVersion === undefined) version = login.serverVersion;
       try {
@@ -254,6 +258,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
       session,
       limits,
       logger,
+      connect: options.connect,
       onEnd() {
         relays.delete(relay);
         if (relays.size === 0) lobby.sessionsOver();

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Reader } from '../../../protocols/mysql/bytes.ts';
 import { capability, trackedVariables } from '../../../protocols/mysql/constants.ts';
 import { decodeOk } from '../../../protocols/mysql/messages.ts';
-import { haveMariadb, mariadbDatabase, run, sequences } from '../../support/mariadb.ts';
+import { haveMariadb, mariadbDatabase, onMariadb, run, sequences } from '../../support/mariadb.ts';
 import { RawClient, say } from './raw.ts';
 import { type Gateway, startGateway } from './support.ts';
 
@@ -61,7 +61,7 @@ const step = fc.oneof(
   {
     weight: 6,
     arbitrary: fc
-      .tuple(id, fc.tuple(value, value), fc.constantFrom(0, 0, 1))
+      .tuple(id, fc.tuple(value, value), fc.constantFrom(0, 0, onMariadb ? 1 : 0))
       .map(([of, bound, cursor]) => say.execute(of, bound, { cursor })),
   },
   { weight: 1, arbitrary: fc.tuple(id, values).map(([of, bound]) => say.execute(of, bound)) },
@@ -165,10 +165,16 @@ describe.runIf(haveMariadb)('the MySQL relay beside the server itself', () => {
     }
     return (await client.rest()).map(({ sequence, payload }) => {
       if (payload[0] === 0 && payload.length === 12 && sequence === 1) payload.fill(0, 1, 5);
+      // Commands that are no statements repeat MySQL's count of warnings of the one before, which it may not have been sent.
+      if (!onMariadb && payload[0] === 0 && payload.length === 7) payload.writeUInt16LE(0, 5);
+      if (!onMariadb && payload[0] === 0xfe && payload.length === 5) payload.writeUInt16LE(0, 1);
       // Two errors of the server for the same fault, depending on where it notices.
       const text = sorted(payload)
         .replaceAll(name, '__DB__')
-        .replace(/..#HY000(?:Malformed communication packet|Incorrect arguments to mysqld_stmt_execute)/s, 'malformed');
+        .replace(
+          /..#HY000(?:Malformed communication packet\.?|Incorrect arguments to mysqld_stmt_execute)/s,
+          'malformed',
+        );
       return `${sequence} ${numbers.reduce((told, number, at) => told.replaceAll(`(${number})`, `(#${at})`), text)}`;
     });
   }
