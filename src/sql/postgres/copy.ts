@@ -2,6 +2,7 @@
 import type { CopyOptions } from '../reading.ts';
 import type { Analysis } from './analysis.ts';
 import { condition } from './conditions.ts';
+import { reachesOut } from './ddl-other.ts';
 import { item, lookup } from './from.ts';
 import { noRows, type QueryResult } from './queries.ts';
 import { Scope } from './scope.ts';
@@ -14,6 +15,8 @@ export function copyStatement(analysis: Analysis, body: CopyStmt, scope: Scope |
   const place = body.is_program === true ? 'program' : body.filename !== undefined ? 'file' : 'client';
   analysis.verbs.add(from ? 'copy-from' : 'copy-to');
   if (place !== 'client') analysis.verbs.add(place === 'program' ? 'program' : 'file');
+  // Files of the server hold its tables and its log; programs hold whatever they like.
+  if (place === 'program' || (from && place === 'file')) analysis.sideDoor('COPY', reachesOut);
   analysis.literalSensitive = true;
   analysis.copy = { direction: from ? 'from' : 'to', place, ...options(analysis, body) };
   let result: QueryResult | undefined;

@@ -6,6 +6,7 @@ import { domainExpressions, readExpressions, unseenFunctions } from './definitio
 import { evaluate } from './expressions.ts';
 import { item, lookup, plainFields } from './from.ts';
 import { Scope } from './scope.ts';
+import { setStatement } from './settings.ts';
 import { as, type CreateStmt, type Node, names, type RangeVar } from './tree.ts';
 import { viewFields } from './views.ts';
 
@@ -57,6 +58,12 @@ export function generic(analysis: Analysis, node: Node): void {
   if (kind === 'CreateDomainStmt' || kind === 'AlterDomainStmt') domainExpressions(analysis, node);
   else if (kind !== 'CreateStmt') readExpressions(analysis, node, scope);
   unseenFunctions(analysis, node);
+  for (const entry of as(node, 'AlterFunctionStmt')?.actions ?? []) {
+    const set = as(as(entry, 'DefElem')?.arg, 'VariableSetStmt');
+    if (set !== undefined) setStatement(analysis, set);
+  }
+  if (as(node, 'DefineStmt')?.kind === 'OBJECT_COLLATION' && !deterministic(node))
+    analysis.sideDoor('CREATE COLLATION', 'lets values that are only alike pass for equal');
   if (outward.has(kind)) analysis.sideDoor(kind.replace(/Stmt$/, ''), reachesOut);
   if (kind === 'ClusterStmt') {
     // Which columns the index has is not known here; afterwards the rows come in their order.
@@ -89,6 +96,17 @@ const outward: ReadonlySet<string> = new Set(
     /\s+/,
   ),
 );
+
+/** A collation under which only equal texts are equal: said so, or not said otherwise. A copy of another is what that one is. */
+function deterministic(node: Node): boolean {
+  return (as(node, 'DefineStmt')?.definition ?? []).every((entry) => {
+    const option = as(entry, 'DefElem');
+    if (option?.defname !== 'deterministic') return option?.defname !== 'from';
+    const value = as(option.arg, 'String')?.sval ?? as(as(option.arg, 'TypeName')?.names?.[0], 'String')?.sval;
+    const said = value ?? as(option.arg, 'Boolean')?.boolval ?? as(option.arg, 'Integer')?.ival;
+    return said === true || said === 1 || /^(true|on|1)$/i.test(String(said));
+  });
+}
 
 function swap(analysis: Analysis): void {
   analysis.verbs.delete('grant');

@@ -9,7 +9,7 @@ import { evaluate } from './expressions.ts';
 import { item, lookup } from './from.ts';
 import { summaryOf } from './functions.ts';
 import { fieldNamed, Scope } from './scope.ts';
-import { as, type Constraint, everyNode, type Node, names } from './tree.ts';
+import { as, type Constraint, everyNode, type IndexElem, type Node, names } from './tree.ts';
 import { either, type Field, rootless, type Value } from './value.ts';
 
 /**
@@ -61,6 +61,9 @@ export function readExpressions(analysis: Analysis, node: unknown, scope: Scope)
           once(inner, body as Constraint, undefined);
           break;
         case 'IndexElem':
+          indexed(inner, body as IndexElem, scope);
+          if (body.expr !== undefined) inner.useValue(evaluate(inner, body.expr as Node, scope), 'group');
+          break;
         case 'PartitionElem':
         case 'StatsElem':
           // Pieces that must be unique, or that ANALYZE keeps, are a grouping of the rows.
@@ -92,6 +95,7 @@ function constraint(analysis: Analysis, body: Constraint, scope: Scope, column: 
       if (body.raw_expr !== undefined) defaultFlow(analysis, evaluate(analysis, body.raw_expr, scope), scope, column);
       break;
     case 'CONSTR_EXCLUSION':
+      for (const pair of body.exclusions ?? []) excluded(analysis, as(pair, 'List')?.items ?? [], scope);
       if (body.where_clause !== undefined) condition(analysis, body.where_clause, scope);
       break;
     case 'CONSTR_FOREIGN': {
@@ -106,6 +110,31 @@ function constraint(analysis: Analysis, body: Constraint, scope: Scope, column: 
     }
     default:
   }
+}
+
+/** Operator classes of the server's own under which only equal values are equal. */
+const wholeClasses =
+  /^(?:text|varchar|bpchar|name|int[248]|date|numeric|uuid|bytea|timestamp|timestamptz|bool|oid|float[48]|inet|jsonb|char)(?:_pattern)?_ops$|^jsonb_path_ops$|^array_ops$/;
+
+/** An index under a collation or an operator class of the client's choice calls values equal that are only alike, or runs its code over them. */
+function indexed(analysis: Analysis, element: IndexElem, scope: Scope): void {
+  if (element.name === undefined) return;
+  const path = names(element.opclass);
+  const own =
+    path.length > 0 &&
+    !(wholeClasses.test(path[path.length - 1] ?? '') && (path.length < 2 || path[0] === 'pg_catalog'));
+  if ((element.collation ?? []).length === 0 && !own) return;
+  const value = fieldNamed(scope.items[0]?.fields ?? [], element.name);
+  if (value !== undefined) analysis.useValue(value, 'argument');
+}
+
+/** An exclusion constraint compares by the operator that it names. */
+function excluded(analysis: Analysis, [element, operator]: readonly Node[], scope: Scope): void {
+  const name = as(element, 'IndexElem')?.name;
+  const path = names(as(operator, 'List')?.items);
+  if (name === undefined || (path[path.length - 1] === '=' && (path.length < 2 || path[0] === 'pg_catalog'))) return;
+  const value = fieldNamed(scope.items[0]?.fields ?? [], name);
+  if (value !== undefined) analysis.useValue(value, 'argument');
 }
 
 /** A foreign key fails or holds by whether the values of one column are among those of the other. */

@@ -27,6 +27,17 @@ import {
   type Value,
 } from './value.ts';
 
+/** Collations of the server's own: only equal texts are equal. */
+const wholeCollations: ReadonlySet<string> = new Set([
+  'default',
+  'C',
+  'POSIX',
+  'ucs_basic',
+  'pg_c_utf8',
+  'unicode',
+  'pg_unicode_fast',
+]);
+
 /** The value of an expression, with everything its parts steer recorded. */
 export function evaluate(analysis: Analysis, node: Node | undefined, scope: Scope): Value {
   if (node === undefined) return nullValue;
@@ -92,8 +103,11 @@ function evaluateNode(analysis: Analysis, node: Node, scope: Scope): Value {
     case 'A_Indirection':
       return indirection(analysis, node, scope);
     case 'CollateClause': {
-      const arg = evaluate(analysis, as(node, 'CollateClause')?.arg, scope);
-      return computed(arg, arg.type);
+      const body = as(node, 'CollateClause');
+      const arg = evaluate(analysis, body?.arg, scope);
+      // Under a collation of a database's own, a constant may equal values that are only like it.
+      const whole = wholeCollations.has(names(body?.collname).pop() ?? '');
+      return { ...computed(arg, arg.type), ...(whole ? {} : { constants: 0 }) };
     }
     case 'SQLValueFunction':
       return constant(0);

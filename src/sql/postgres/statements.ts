@@ -239,7 +239,10 @@ function explain(analysis: Analysis, node: Node, scope: Scope | undefined): Quer
   }
   // Run, it tells bytes and memory of what is computed.
   if (body?.options?.some((option) => as(option, 'DefElem')?.defname === 'analyze') === true) {
-    const computed = (result?.fields ?? []).filter((field) => [...field.value.sources.values()].includes(derived));
+    const serialized = body.options.some((option) => as(option, 'DefElem')?.defname === 'serialize');
+    const computed = (result?.fields ?? []).filter(
+      (field) => serialized || [...field.value.sources.values()].includes(derived),
+    );
     if (computed.length > 0) values.push(derive(computed.map((field) => field.value)));
   }
   const value: Value = values.length === 1 && values[0] !== undefined ? values[0] : derive(values, 25);
