@@ -7,13 +7,17 @@ import { type Addresses, whole } from '../gateway/workers/part.ts';
 import { createPrimary } from '../gateway/workers/primary.ts';
 import { type RunningGateway, startGateway } from '../gateway.ts';
 import { loadOrFail } from './config.ts';
+import { releaseYoungGeneration } from './memory.ts';
 
 /** Prints one line `ready` with the addresses on stdout once every listener accepts. */
 export async function serve(file: string): Promise<void> {
   const config = await loadOrFail(file);
   if (config === undefined) return;
   // The same command, started by the primary.
-  if (cluster.isWorker) return (await import('../gateway/workers/worker.ts')).runWorker(file, config);
+  if (cluster.isWorker) {
+    await (await import('../gateway/workers/worker.ts')).runWorker(file, config);
+    return releaseYoungGeneration();
+  }
   const log = createLog();
   const remark = async (file: Config) => {
     for (const line of await configRemarks(file)) log.warn(line);
@@ -21,6 +25,7 @@ export async function serve(file: string): Promise<void> {
   await remark(config);
   const { gateway, addresses } =
     config.workers > 1 ? await startSeveral(file, config, log) : await startOne(config, log);
+  releaseYoungGeneration();
 
   process.on('SIGHUP', () => {
     loadConfig(file)
