@@ -142,7 +142,9 @@ export function keyOf(text: string): string {
 
 /** The units of a key, to be compared with those of other texts. */
 export function keyUnits(key: string): Uint16Array {
-  return Uint16Array.from(key, (char) => char.charCodeAt(0));
+  const units = new Uint16Array(key.length);
+  Buffer.from(units.buffer).write(key, 'utf16le');
+  return units;
 }
 
 /** Whether the last scanned text has this key. */
