@@ -156,7 +156,8 @@ audit:
   durable: ${durable}
 `,
   );
-  const command = setup.compiled === true ? await compiled() : join(root, 'bin', 'sallyport.js');
+  const command =
+    setup.compiled === true ? join(await compiled(), 'src', 'main.js') : join(root, 'bin', 'sallyport.js');
   const child = spawn(process.execPath, [command, 'serve', '-c', file], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -185,10 +186,10 @@ audit:
   }
 }
 
-/** Compiles the sources into dist/, as packing does; answers the command. */
-async function compiled(): Promise<string> {
+/** Compiles the sources into dist/, as packing does; answers that folder. */
+export async function compiled(): Promise<string> {
   await output('npm', ['run', '--silent', 'build']);
-  return join(root, 'dist', 'src', 'main.js');
+  return join(root, 'dist');
 }
 
 export interface DrainProcess {

@@ -65,15 +65,13 @@ export function usesOf<C extends NamedColumn>(
     if (before?.some((known) => sameUse(known, note)) === true) continue;
     if (before === undefined) seen.set(note.column, [note]);
     else before.push(note);
+    const use: { -readonly [K in keyof ColumnUse]: ColumnUse[K] } = { column: columnName(note.column), how: note.how };
+    if (note.with !== undefined) use.with = note.with.filter(real).map(columnName);
+    if (note.constants !== undefined) use.constants = note.constants;
+    if (note.textParameters !== undefined) use.textParameters = note.textParameters;
     const at = position(note.offset);
-    uses.push({
-      column: columnName(note.column),
-      how: note.how,
-      ...(note.with === undefined ? {} : { with: note.with.filter(real).map(columnName) }),
-      ...(note.constants === undefined ? {} : { constants: note.constants }),
-      ...(note.textParameters === undefined ? {} : { textParameters: note.textParameters }),
-      ...(at === undefined ? {} : { position: at }),
-    });
+    if (at !== undefined) use.position = at;
+    uses.push(use);
   }
   return uses;
 }

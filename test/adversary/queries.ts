@@ -132,6 +132,11 @@ const windows =
     '|',
   );
 
+const frames =
+  ' rows between 1 preceding and current row| rows unbounded preceding exclude current row| range between unbounded preceding and unbounded following| groups between current row and 1 following exclude ties'.split(
+    '|',
+  );
+
 const kinds: readonly Type[] = ['text', 'int', 'numeric', 'date', 'time', 'bool', 'json', 'array'];
 
 class Draw {
@@ -167,12 +172,27 @@ class Draw {
 
   statement(): string {
     const kind = this.below(100);
-    if (kind < 76) return this.select(3).sql;
+    if (kind < 70) return this.select(3).sql;
+    if (kind < 73)
+      return `declare c scroll cursor for ${this.select(2).sql}; ${this.pick(['fetch all from c', 'fetch 2 from c', 'fetch last from c', 'fetch all from c; fetch backward 2 from c'])}`;
+    if (kind < 76) return this.prepared();
     if (kind < 80) return `explain ${this.pick(['', '(verbose) ', '(costs off) '])}${this.select(2).sql}`;
     if (kind < 84)
       return `copy (${this.select(2).sql}) to stdout${this.pick(['', ' (format csv)', ' (format csv, header)'])}`;
     if (kind < 87) return `create temp table tmp_x as ${this.select(2).sql}`;
     return this.write();
+  }
+
+  /** A prepared statement with its run: its parameters stand where literals would. */
+  private prepared(): string {
+    const given: string[] = [];
+    const body = this.select(2).sql.replace(/'Oslo'|'open'|\b42\b|\b100000\b/g, (literal) => {
+      given.push(literal);
+      return `$${given.length}`;
+    });
+    const types = given.map((literal) => (literal.startsWith("'") ? 'text' : 'int'));
+    const list = (items: readonly string[]) => (items.length === 0 ? '' : `(${items.join(', ')})`);
+    return `prepare p${list(types)} as ${body}; execute p${list(given)}`;
   }
 
   private write(): string {
@@ -296,7 +316,8 @@ class Draw {
   private window(sources: readonly Source[]): string {
     const partition = this.chance(50) ? `partition by ${this.expression(sources, 'text', 1, 8)} ` : '';
     const order = `order by ${this.expression(sources, 'int', 1, 8)}`;
-    return this.fill(this.pick(windows), sources, 2).replace('$w', partition + order);
+    const frame = this.chance(40) ? this.pick(frames) : '';
+    return this.fill(this.pick(windows), sources, 2).replace('$w', () => partition + order + frame);
   }
 
   private targets(sources: readonly Source[], depth: number): string[] {

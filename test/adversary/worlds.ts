@@ -2,7 +2,7 @@
 // see of a statement must be the same in both, whatever the statement is.
 import pg from 'pg';
 import { judge, type SessionPolicy } from '../../src/policy/index.ts';
-import { createPostgresReader, type ReadStatement, type SqlReader } from '../../src/sql/index.ts';
+import { createPostgresReader, type Reading, type SqlReader, type Verb } from '../../src/sql/index.ts';
 import { type EmbeddedServer, startEmbedded } from '../../src/store/embedded.ts';
 import { session as sessionWith } from '../policy/support.ts';
 import { execute } from '../support/postgres.ts';
@@ -20,6 +20,14 @@ const policy: SessionPolicy = sessionWith({
   roles: [{ name: 'all', groups: ['crew'], targets: ['shop'], allow: ['read', 'write', 'ddl', 'session', 'admin'] }],
   masks: [{ columns: maskedColumns.map((name) => `*.*.*.${name}`), mask: 'redact' }],
 });
+
+/** One statement of a text, as it is run. */
+interface Step {
+  readonly text: string;
+  readonly reading: Reading;
+  readonly masks: readonly boolean[];
+  readonly touchesMasked: boolean;
+}
 
 interface Seen {
   /** Sorted: which of two equal plans the server takes is no word of ours. */
@@ -85,12 +93,22 @@ export class Worlds {
   async try(sql: string): Promise<Answer> {
     const read = await this.reader.session(new Map([['search_path', '"$user", public']])).read(sql);
     if (read.kind !== 'read') return { kind: 'invalid' };
-    const [statement] = read.statements;
-    if (statement === undefined) return { kind: 'invalid' };
-    const verdict = judge(policy, statement.reading, this.reader);
-    if (verdict.kind !== 'allow') return { kind: 'refused', rule: verdict.rule, why: verdict.message };
-    const masks = verdict.masks.map((mask) => mask !== undefined);
-    const seen = await Promise.all(this.clients.map((_, at) => this.run(at, sql, statement, masks)));
+    if (read.statements.length === 0) return { kind: 'invalid' };
+    const steps: Step[] = [];
+    for (const statement of read.statements) {
+      const verdict = judge(policy, statement.reading, this.reader);
+      if (verdict.kind !== 'allow') return { kind: 'refused', rule: verdict.rule, why: verdict.message };
+      const text = read.statements.length === 1 ? sql : sql.slice(statement.start, statement.end);
+      const { reading } = statement;
+      steps.push({
+        // A COPY of masked columns is judged by its rows: the wire's masks have tests of their own.
+        text: reading.copy === undefined ? text : (/^copy \((.*)\) to stdout/s.exec(text)?.[1] ?? text),
+        reading,
+        masks: verdict.masks.map((mask) => mask !== undefined),
+        touchesMasked: verdict.touchesMasked,
+      });
+    }
+    const seen = await Promise.all(this.clients.map((_, at) => this.run(at, steps)));
     const [one, other] = seen;
     if (one === undefined || other === undefined) return { kind: 'invalid' };
     if (one.error?.code === '57014' || other.error?.code === '57014') return { kind: 'invalid' };
@@ -100,10 +118,12 @@ export class Worlds {
           kind: 'leaked',
           how: `fails with ${one.error?.code ?? 'nothing'} or ${other.error?.code ?? 'nothing'}`,
         };
-      const told = verdict.touchesMasked ? undefined : leakIn(`${one.error?.message} ${other.error?.message}`, 8);
+      const told = steps.some((step) => step.touchesMasked)
+        ? undefined
+        : leakIn(`${one.error?.message} ${other.error?.message}`, 8);
       return told === undefined ? { kind: 'invalid' } : { kind: 'leaked', how: `the error tells ${told}` };
     }
-    const names = statement.reading.outputs?.map((output) => output.name);
+    const names = steps.at(-1)?.reading.outputs?.map((output) => output.name);
     if (one.names.length > 0 && names?.join('\0') !== one.names.join('\0'))
       return { kind: 'leaked', how: `the columns are ${one.names.join()}, read as ${names?.join() ?? 'none'}` };
     for (const row of [...one.rows, ...other.rows]) {
@@ -116,37 +136,38 @@ export class Worlds {
     return { kind: 'ran', rows: one.rows.length };
   }
 
-  private async run(at: number, sql: string, statement: ReadStatement, masks: readonly boolean[]): Promise<Seen> {
+  private async run(at: number, steps: readonly Step[]): Promise<Seen> {
     const client = this.clients[at];
     if (client === undefined) throw new RangeError('no such world');
     const copied = this.copied[at] ?? [];
     copied.length = 0;
-    const writes = !statement.reading.verbs.every(
-      (verb) => verb === 'select' || verb === 'values' || verb === 'copy-to' || verb === 'explain',
-    );
-    // A COPY of masked columns is judged by its rows: the wire's masks have tests of their own.
-    const text = statement.reading.copy === undefined ? sql : (/^copy \((.*)\) to stdout/s.exec(sql)?.[1] ?? sql);
+    const writes = steps.length > 1 || steps.some(({ reading }) => !reading.verbs.every((verb) => readVerbs.has(verb)));
+    const rows: string[] = [];
+    let names: string[] = [];
     try {
       if (writes) await client.query('begin');
-      const result = await client.query({
-        text,
-        rowMode: 'array',
-        types: { getTypeParser: () => (value: string) => value },
-      });
-      return {
-        rows: (result.rows as (string | null)[][]).map((row) => shown(row, masks)).sort(),
-        names: result.fields.map((field) => field.name),
-        error: undefined,
-      };
+      for (const step of steps) {
+        const result = await client.query({
+          text: step.text,
+          rowMode: 'array',
+          types: { getTypeParser: () => (value: string) => value },
+        });
+        rows.push(...(result.rows as (string | null)[][]).map((row) => shown(row, step.masks)));
+        names = result.fields.map((field) => field.name);
+      }
+      return { rows: rows.sort(), names, error: undefined };
     } catch (error) {
       const failed = error as pg.DatabaseError;
       const message = [failed.message, failed.detail, failed.hint, failed.where].join(' ');
       return { rows: [], names: [], error: { code: failed.code ?? '', message } };
     } finally {
       if (writes) await client.query('rollback');
+      if (steps.some(({ reading }) => reading.verbs.includes('prepare'))) await client.query('deallocate all');
     }
   }
 }
+
+const readVerbs: ReadonlySet<Verb> = new Set(['select', 'values', 'copy-to', 'explain']);
 
 /** A row as a client sees it: masked values are one constant, NULL stays NULL. */
 function shown(row: readonly (string | null)[], masks: readonly boolean[]): string {

@@ -1,10 +1,10 @@
 // The lexical pass: shapes share what differs only in literals, and never what differs in more.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { literalEnd, literalStart, literalText, scan } from '../../src/sql/postgres/lexer.ts';
+import { literalEnd, literalStart, literalText, scan, shapeOf } from '../../src/sql/postgres/lexer.ts';
 import { loadParser, parse } from '../../src/sql/postgres/parser.ts';
 
-const key = (text: string) => scan(text)?.key;
+const key = (text: string) => shapeOf(text)?.key;
 
 describe('shapes', () => {
   beforeAll(loadParser);

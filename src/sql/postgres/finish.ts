@@ -1,7 +1,8 @@
 // Turns what an analysis has collected into the reading that the rest of the product sees.
 import { columnName, fingerprint, opaqueOf, type Positions, sourceOf, usesOf } from '../facts.ts';
-import type { Flow, Output, Reading, Source, StoredValue } from '../reading.ts';
+import type { ColumnName, Flow, Output, Reading, Source, StoredValue } from '../reading.ts';
 import type { Analysis } from './analysis.ts';
+import type { Column } from './catalog.ts';
 import { as, kindOf, type Node, names, type RangeVar } from './tree.ts';
 import { type Field, isParameter, type Sources } from './value.ts';
 
@@ -9,6 +10,12 @@ function sourcesOf(sources: Sources): Source[] {
   const found: Source[] = [];
   for (const [column, how] of sources) if (!isParameter(column)) found.push(sourceOf(column, how));
   return found;
+}
+
+function columnNames(columns: Iterable<Column>): ColumnName[] {
+  const names: ColumnName[] = [];
+  for (const column of columns) if (!isParameter(column)) names.push(columnName(column));
+  return names;
 }
 
 export function readingOf(analysis: Analysis, node: Node | undefined, key: string, position: Positions): Reading {
@@ -19,10 +26,8 @@ export function readingOf(analysis: Analysis, node: Node | undefined, key: strin
     summary: summaryOf(analysis, node),
     fingerprint: fingerprint(key),
     tables: [...analysis.tables.values()],
-    columns: [...analysis.columns].filter((column) => !isParameter(column)).map(columnName),
-    ...(analysis.below.size === 0
-      ? {}
-      : { below: [...analysis.below].filter((column) => !isParameter(column)).map(columnName) }),
+    columns: columnNames(analysis.columns),
+    ...(analysis.below.size === 0 ? undefined : { below: columnNames(analysis.below) }),
     functions: [...analysis.functions],
     unbounded: analysis.unbounded,
     outputs: analysis.outputs?.map(outputOf),
@@ -32,7 +37,7 @@ export function readingOf(analysis: Analysis, node: Node | undefined, key: strin
     opaque: analysis.opaque.map((fact) => opaqueOf(fact, position)),
     sideDoors: analysis.sideDoors,
     settings: analysis.settings,
-    ...(copy === undefined ? {} : { copy }),
+    ...(copy === undefined ? undefined : { copy }),
   };
   return Object.freeze(reading);
 }
@@ -71,7 +76,7 @@ function rangeName(range: RangeVar | undefined): string {
 /** A few words for messages; no literals. */
 function summaryOf(analysis: Analysis, node: Node | undefined): string {
   if (node === undefined) return 'nothing';
-  const verb = [...analysis.verbs][0] ?? '';
+  const [verb = ''] = analysis.verbs;
   const kind = kindOf(node);
   switch (kind) {
     case 'InsertStmt':
@@ -104,7 +109,8 @@ function summaryOf(analysis: Analysis, node: Node | undefined): string {
     case 'RenameStmt':
       return `ALTER ${objectWord(as(node, kind)?.renameType)} ${rangeName(as(node, kind)?.relation)} RENAME`;
     default: {
-      const tables = [...new Set([...analysis.tables.values()].filter((use) => use.direct).map((use) => use.table))];
+      const tables: string[] = [];
+      for (const use of analysis.tables.values()) if (use.direct && !tables.includes(use.table)) tables.push(use.table);
       const from = verb === 'select' && tables.length > 0 ? 'FROM ' : '';
       return `${verb.toUpperCase().replace('-', ' ')} ${from}${tables.slice(0, 3).join(', ')}${tables.length > 3 ? ', ...' : ''}`.trim();
     }

@@ -1,13 +1,15 @@
 // Our lexical pass over Postgres text, after the rules of the server's scan.l: finds literals, so that statements which differ
-// only in literals and comments share one reading. Assumes standard_conforming_strings, which no session may turn off.
+// only in literals and comments share one reading. It makes no strings: this is nearly all that a statement of a known shape costs.
+// Assumes standard_conforming_strings, which no session may turn off.
 
 /** What stands in a shape for a string and for a number; neither character can stand there in a text that parses. */
 export const stringMark = '\u0001';
 export const numberMark = '\u0002';
 
-export interface Shape {
-  /** The text without its literals and comments. */
-  readonly key: string;
+/** What one pass over a text finds. Where its literals stand, and its key, are kept until the next pass. */
+export interface Scan {
+  /** The same for texts of one key; whether another key has it too, `hasKey` tells. */
+  readonly hash: number;
   /** UTF-16 offsets of the first token, and after the last one that is no semicolon. */
   readonly start: number;
   readonly end: number;
@@ -16,20 +18,79 @@ export interface Shape {
   readonly literals: number;
 }
 
+export interface Shape extends Scan {
+  /** The text without its literals and comments. */
+  readonly key: string;
+}
+
 const word = 1;
 const digit = 2;
 const space = 4;
-const classes = new Uint8Array(128);
+/** Every character from 128 on may stand in a word. */
+const classes = new Uint8Array(65_536).fill(word);
 for (let code = 0; code < 128; code++) {
   const char = String.fromCharCode(code);
-  if (/[A-Za-z_]/.test(char)) classes[code] = word;
-  else if (/[0-9]/.test(char)) classes[code] = digit;
-  else if (/[ \t\n\r\f\v]/.test(char)) classes[code] = space;
+  classes[code] = /[A-Za-z_]/.test(char) ? word : /[0-9]/.test(char) ? digit : /[ \t\n\r\f\v]/.test(char) ? space : 0;
 }
 
-function classAt(text: string, at: number): number {
-  const code = text.charCodeAt(at);
-  return code < 128 ? (classes[code] ?? 0) : word;
+const usual = 4_096;
+/** Zeros behind a text, so that looking ahead needs no care. */
+const margin = 4;
+/** The text's UTF-16 units: reading them here is several times faster than charCodeAt. */
+let codes = new Uint16Array(usual);
+let bytes = Buffer.from(codes.buffer);
+let length = 0;
+
+function load(text: string): void {
+  length = text.length;
+  const needed = length + margin;
+  if (needed > codes.length || (codes.length > usual && needed <= usual)) {
+    codes = new Uint16Array(Math.max(usual, needed));
+    bytes = Buffer.from(codes.buffer);
+  }
+  bytes.write(text, 'utf16le');
+  for (let at = length; at < needed; at++) codes[at] = 0;
+  count = 0;
+  pieces = 0;
+}
+
+function codeAt(at: number): number {
+  return codes[at] ?? 0;
+}
+
+function classAt(at: number): number {
+  return classes[codeAt(at)] ?? 0;
+}
+
+/** Adds a unit to a hash. */
+function mixed(hash: number, code: number): number {
+  return ((hash << 5) - hash + code) | 0;
+}
+
+/** Adds the text's units to a hash. */
+function mixedText(before: number, from: number, to: number): number {
+  let hash = before;
+  for (let at = from; at < to; at++) hash = mixed(hash, codeAt(at));
+  return hash;
+}
+
+const stringCode = stringMark.charCodeAt(0);
+const numberCode = numberMark.charCodeAt(0);
+const blank = 0x20;
+const nothing = 0;
+
+// Pieces are what a key has in another form than the text: a mark for a literal, a blank for a comment, nothing for the end of a line.
+let pieceStarts = new Int32Array(256);
+let pieceEnds = new Int32Array(256);
+let pieceMarks = new Int32Array(256);
+let pieces = 0;
+
+function addPiece(start: number, end: number, mark: number): void {
+  if (pieces === pieceStarts.length)
+    [pieceStarts, pieceEnds, pieceMarks] = [longer(pieceStarts), longer(pieceEnds), longer(pieceMarks)];
+  pieceStarts[pieces] = start;
+  pieceEnds[pieces] = end;
+  pieceMarks[pieces++] = mark;
 }
 
 let starts = new Int32Array(256);
@@ -37,14 +98,15 @@ let ends = new Int32Array(256);
 let count = 0;
 
 function addLiteral(start: number, end: number): void {
-  if (count === starts.length) {
-    const [moreStarts, moreEnds] = [new Int32Array(count * 2), new Int32Array(count * 2)];
-    moreStarts.set(starts);
-    moreEnds.set(ends);
-    [starts, ends] = [moreStarts, moreEnds];
-  }
+  if (count === starts.length) [starts, ends] = [longer(starts), longer(ends)];
   starts[count] = start;
   ends[count++] = end;
+}
+
+function longer(full: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const made = new Int32Array(full.length * 2);
+  made.set(full);
+  return made;
 }
 
 /** UTF-16 bounds of a literal of the last scanned text, valid until the next scan. */
@@ -55,124 +117,175 @@ export function literalEnd(index: number): number {
   return index < count ? (ends[index] ?? -1) : -1;
 }
 
-/**
- * Reads a text's shape, or undefined where a quote or comment does not end: the parser then words the error.
- * The literals' places are kept until the next scan.
- */
-export function scan(text: string): Shape | undefined {
-  const length = text.length;
-  count = 0;
+/** A hash of the literals of the last scanned text: of their places and their last characters. */
+export function literalsHash(): number {
+  let hash = length;
+  for (let literal = 0; literal < count; literal++) {
+    const end = ends[literal] ?? 0;
+    hash = mixedText(Math.imul(hash ^ end, 0x01000193), Math.max(starts[literal] ?? 0, end - 8), end);
+  }
+  return hash;
+}
+
+/** The key of the last scanned text. */
+export function keyOf(text: string): string {
   let key = '';
-  let copied = 0;
+  let from = 0;
+  for (let piece = 0; piece < pieces; piece++) {
+    const mark = pieceMarks[piece] ?? nothing;
+    key += text.slice(from, pieceStarts[piece]);
+    if (mark !== nothing) key += String.fromCharCode(mark);
+    from = pieceEnds[piece] ?? from;
+  }
+  return key + text.slice(from);
+}
+
+/** The units of a key, to be compared with those of other texts. */
+export function keyUnits(key: string): Uint16Array {
+  const units = new Uint16Array(key.length);
+  Buffer.from(units.buffer).write(key, 'utf16le');
+  return units;
+}
+
+/** Whether the last scanned text has this key. */
+export function hasKey(key: Uint16Array): boolean {
+  const units = codes;
+  let from = 0;
+  let at = 0;
+  for (let piece = 0; piece <= pieces; piece++) {
+    const last = piece === pieces;
+    const start = last ? length : (pieceStarts[piece] ?? 0);
+    while (from < start) if (units[from++] !== key[at++]) return false;
+    if (last) break;
+    const mark = pieceMarks[piece] ?? nothing;
+    if (mark !== nothing && key[at++] !== mark) return false;
+    from = pieceEnds[piece] ?? from;
+  }
+  return at === key.length;
+}
+
+/** A text's shape, or undefined where a quote or comment does not end: the parser then words the error. */
+export function shapeOf(text: string): Shape | undefined {
+  const found = scan(text);
+  return found === undefined ? undefined : { ...found, key: keyOf(text) };
+}
+
+/** What `shapeOf` finds, but for the key. */
+export function scan(text: string): Scan | undefined {
+  load(text);
+  const units = codes;
+  const end = length;
+  let hash = 0;
   let first = -1;
   let last = 0;
   let several = false;
   let ended = false;
   let at = 0;
-  while (at < length) {
-    const code = text.charCodeAt(at);
-    const kind = code < 128 ? (classes[code] ?? 0) : word;
-    if (kind === space) {
-      at++;
-      continue;
-    }
+  while (at < end) {
     const start = at;
-    if (code === 0x2d && text.charCodeAt(at + 1) === 0x2d) {
-      while (at < length && text.charCodeAt(at) !== 10 && text.charCodeAt(at) !== 13) at++;
-      key += text.slice(copied, start);
-      copied = at;
+    const code = units[at++] ?? 0;
+    const kind = classes[code] ?? 0;
+    if (kind === space) {
+      hash = mixed(hash, code);
       continue;
     }
-    if (code === 0x2f && text.charCodeAt(at + 1) === 0x2a) {
-      at = commentEnd(text, at);
+    if (code === 0x2d && units[at] === 0x2d) {
+      while (at < end && units[at] !== 10 && units[at] !== 13) at++;
+      addPiece(start, at, nothing);
+      continue;
+    }
+    if (code === 0x2f && units[at] === 0x2a) {
+      at = commentEnd(start);
       if (at < 0) return undefined;
       // A comment separates tokens as a blank does; a line that ends in it does not join two strings.
-      key += `${text.slice(copied, start)} `;
-      copied = at;
+      addPiece(start, at, blank);
+      hash = mixed(hash, blank);
       continue;
     }
     if (code === 0x3b) {
       ended = first >= 0;
-      at++;
+      hash = mixed(hash, code);
       continue;
     }
     if (first < 0) first = start;
     if (ended) several = true;
+    // A piece begins behind the prefix of a string.
+    let piece = start;
+    let mark = nothing;
     if (kind === word) {
-      const next = text.charCodeAt(at + 1);
       const prefix = code | 0x20;
-      if (next === 0x27 && (prefix === 0x65 || prefix === 0x62 || prefix === 0x78 || prefix === 0x6e)) {
-        at = prefix === 0x65 ? escapedEnd(text, at + 2) : quoteEnd(text, at + 2, 0x27);
+      if (units[at] === 0x27 && (prefix === 0x65 || prefix === 0x62 || prefix === 0x78 || prefix === 0x6e)) {
+        at = prefix === 0x65 ? escapedEnd(at + 1) : quoteEnd(at + 1, 0x27);
         if (at < 0) return undefined;
-        addLiteral(start, at);
-        key += text.slice(copied, start) + text.charAt(start) + stringMark;
-        copied = at;
-      } else if (prefix === 0x75 && next === 0x26 && text.charCodeAt(at + 2) === 0x27) {
-        at = quoteEnd(text, at + 3, 0x27);
+        hash = mixed(hash, code);
+        piece = start + 1;
+        mark = stringCode;
+      } else if (prefix === 0x75 && units[at] === 0x26 && units[at + 1] === 0x27) {
+        at = quoteEnd(at + 2, 0x27);
         if (at < 0) return undefined;
         addLiteral(start, at);
         // The text is kept: what U& strings mean depends on a UESCAPE that may follow.
+        hash = mixedText(hash, start, at);
       } else {
-        at++;
-        while (at < length) {
-          const c = text.charCodeAt(at);
-          const k = c < 128 ? (classes[c] ?? 0) : word;
-          if (k !== word && k !== digit && c !== 0x24) break;
-          at++;
+        hash = mixed(hash, code);
+        for (; at < end; at++) {
+          const other = units[at] ?? 0;
+          const otherKind = classes[other] ?? 0;
+          if (otherKind !== word && otherKind !== digit && other !== 0x24) break;
+          hash = mixed(hash, other);
         }
       }
-    } else if (kind === digit || (code === 0x2e && classAt(text, at + 1) === digit)) {
-      at = numberEnd(text, at);
-      addLiteral(start, at);
-      key += text.slice(copied, start) + numberMark;
-      copied = at;
+    } else if (kind === digit || (code === 0x2e && classAt(at) === digit)) {
+      at = numberEnd(start);
+      mark = numberCode;
     } else if (code === 0x27) {
-      at = quoteEnd(text, at + 1, 0x27);
+      at = quoteEnd(at, 0x27);
       if (at < 0) return undefined;
-      addLiteral(start, at);
-      key += text.slice(copied, start) + stringMark;
-      copied = at;
+      mark = stringCode;
     } else if (code === 0x22) {
-      at = quoteEnd(text, at + 1, 0x22);
+      at = quoteEnd(at, 0x22);
       if (at < 0) return undefined;
+      hash = mixedText(hash, start, at);
     } else if (code === 0x24) {
-      const end = dollarEnd(text, at);
-      if (end === -1) return undefined;
-      if (end === 0) {
-        at++;
-        while (classAt(text, at) === digit && at < length) at++;
+      const behind = dollarEnd(start);
+      if (behind === -1) return undefined;
+      if (behind > 0) {
+        at = behind;
+        mark = stringCode;
       } else {
-        at = end;
-        addLiteral(start, at);
-        key += text.slice(copied, start) + stringMark;
-        copied = at;
+        while (classAt(at) === digit) at++;
+        hash = mixedText(hash, start, at);
       }
     } else {
-      at++;
+      hash = mixed(hash, code);
+    }
+    if (mark !== nothing) {
+      addLiteral(start, at);
+      addPiece(piece, at, mark);
+      hash = mixed(hash, mark);
     }
     last = at;
   }
-  key += text.slice(copied);
-  return { key, start: Math.max(first, 0), end: first < 0 ? length : last, several, literals: count };
+  return { hash, start: Math.max(first, 0), end: first < 0 ? end : last, several, literals: count };
 }
 
-function quoteEnd(text: string, from: number, quote: number): number {
-  const char = quote === 0x27 ? "'" : '"';
-  let at = from;
-  for (;;) {
-    at = text.indexOf(char, at);
-    if (at < 0) return -1;
-    if (text.charCodeAt(at + 1) !== quote) return at + 1;
-    at += 2;
+function quoteEnd(from: number, quote: number): number {
+  const units = codes;
+  const end = length;
+  for (let at = from; at < end; at++) {
+    if (units[at] !== quote) continue;
+    if (units[at + 1] !== quote) return at + 1;
+    at++;
   }
+  return -1;
 }
 
-function escapedEnd(text: string, from: number): number {
-  for (let at = from; at < text.length; at++) {
-    const code = text.charCodeAt(at);
+function escapedEnd(from: number): number {
+  for (let at = from; at < length; at++) {
+    const code = codeAt(at);
     if (code === 0x5c) at++;
     else if (code === 0x27) {
-      if (text.charCodeAt(at + 1) !== 0x27) return at + 1;
+      if (codeAt(at + 1) !== 0x27) return at + 1;
       at++;
     }
   }
@@ -180,14 +293,14 @@ function escapedEnd(text: string, from: number): number {
 }
 
 /** Comments nest (scan.l, xcinside). */
-function commentEnd(text: string, from: number): number {
+function commentEnd(from: number): number {
   let depth = 0;
-  for (let at = from; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x2f && text.charCodeAt(at + 1) === 0x2a) {
+  for (let at = from; at < length; at++) {
+    const code = codeAt(at);
+    if (code === 0x2f && codeAt(at + 1) === 0x2a) {
       depth++;
       at++;
-    } else if (code === 0x2a && text.charCodeAt(at + 1) === 0x2f) {
+    } else if (code === 0x2a && codeAt(at + 1) === 0x2f) {
       at++;
       if (--depth === 0) return at + 1;
     }
@@ -196,52 +309,50 @@ function commentEnd(text: string, from: number): number {
 }
 
 /** The end of a dollar-quoted string; 0 where there is none (a parameter), -1 where it does not end. */
-function dollarEnd(text: string, from: number): number {
-  let at = from + 1;
-  while (at < text.length) {
-    const code = text.charCodeAt(at);
+function dollarEnd(from: number): number {
+  let tagEnd = from + 1;
+  while (tagEnd < length) {
+    const code = codeAt(tagEnd);
     if (code === 0x24) break;
-    const kind = classAt(text, at);
-    if (kind !== word && (kind !== digit || at === from + 1)) return 0;
-    at++;
+    const kind = classes[code] ?? 0;
+    if (kind !== word && (kind !== digit || tagEnd === from + 1)) return 0;
+    tagEnd++;
   }
-  if (at >= text.length) return 0;
-  const tag = text.slice(from, at + 1);
-  const end = text.indexOf(tag, at + 1);
-  return end < 0 ? -1 : end + tag.length;
+  if (tagEnd >= length) return 0;
+  const size = tagEnd + 1 - from;
+  for (let at = tagEnd + 1; at + size <= length; at++) {
+    let same = 0;
+    while (same < size && codes[at + same] === codes[from + same]) same++;
+    if (same === size) return at + size;
+  }
+  return -1;
 }
 
-function digitsEnd(text: string, from: number): number {
+function digitsEnd(from: number): number {
   let at = from;
   // An underscore may stand between digits.
-  while (
-    at < text.length &&
-    (classAt(text, at) === digit || (text.charCodeAt(at) === 0x5f && classAt(text, at + 1) === digit))
-  )
-    at++;
+  while (classAt(at) === digit || (codeAt(at) === 0x5f && classAt(at + 1) === digit)) at++;
   return at;
 }
 
-function numberEnd(text: string, from: number): number {
+function numberEnd(from: number): number {
   let at = from;
-  const second = text.charCodeAt(at + 1) | 0x20;
+  const second = codeAt(at + 1) | 0x20;
   // 0x1F, 0o17, 0b1: letters and digits to the end; the grammar refuses what is none of them.
-  if (text.charCodeAt(at) === 0x30 && (second === 0x78 || second === 0x6f || second === 0x62)) {
+  if (codeAt(at) === 0x30 && (second === 0x78 || second === 0x6f || second === 0x62)) {
     at += 2;
-    while (at < text.length && classAt(text, at) !== 0 && classAt(text, at) !== space) at++;
+    while (at < length && classAt(at) !== 0 && classAt(at) !== space) at++;
     return at;
   }
-  at = digitsEnd(text, at);
+  at = digitsEnd(at);
   // `1..10` is a range of PL/pgSQL, not a decimal point.
-  if (text.charCodeAt(at) === 0x2e && text.charCodeAt(at + 1) !== 0x2e) {
-    at = digitsEnd(text, at + 1);
+  if (codeAt(at) === 0x2e && codeAt(at + 1) !== 0x2e) {
+    at = digitsEnd(at + 1);
   }
-  if ((text.charCodeAt(at) | 0x20) === 0x65) {
-    const sign = text.charCodeAt(at + 1);
+  if ((codeAt(at) | 0x20) === 0x65) {
+    const sign = codeAt(at + 1);
     const exponent = sign === 0x2b || sign === 0x2d ? at + 2 : at + 1;
-    if (classAt(text, exponent) === digit && exponent < text.length) {
-      at = digitsEnd(text, exponent);
-    }
+    if (classAt(exponent) === digit) at = digitsEnd(exponent);
   }
   return at;
 }
@@ -256,6 +367,6 @@ export function literalText(text: string, index: number): string | undefined {
     const tag = text.indexOf('$', from + 1) + 1 - from;
     return text.slice(from + tag, to - tag);
   }
-  if (classAt(text, from) === digit || code === 0x2e) return text.slice(from, to);
+  if (classes[code] === digit || code === 0x2e) return text.slice(from, to);
   return undefined;
 }

@@ -3,7 +3,7 @@ import type { ReadResult, ReadStatement } from '../reader.ts';
 import { Analysis, type Effect, type LocalRelation, type Remembered, type Surroundings, TooDeep } from './analysis.ts';
 import { effectivePath, splitSearchPath } from './catalog.ts';
 import { readingOf } from './finish.ts';
-import { type Shape, scan } from './lexer.ts';
+import { type Shape, shapeOf } from './lexer.ts';
 import { localRelation } from './local.ts';
 import { GrammarError, parse } from './parser.ts';
 import { readStatement } from './statements.ts';
@@ -109,7 +109,7 @@ function readParsed(
     const to = length === 0 ? text.length : index((entry.stmt_location ?? 0) + length);
     const single = raw.length === 1 && shape !== undefined;
     const part = single ? undefined : text.slice(from, to);
-    const own = single ? shape : scan(part ?? '');
+    const own = single ? shape : shapeOf(part ?? '');
     const start = single ? shape.start : from + (own?.start ?? 0);
     const end = single ? shape.end : from + (own?.end ?? to - from);
     const position = (offset: number | undefined): number | undefined =>

@@ -4,13 +4,25 @@ import pg from 'pg';
 import { columnName } from '../facts.ts';
 import { maxCachedText } from '../generations.ts';
 import { OwnConnection } from '../own-connection.ts';
-import type { ReadResult, SqlReader, SqlSession, TypeInfo } from '../reader.ts';
+import type { SqlReader, SqlSession, TypeInfo } from '../reader.ts';
 import type { ColumnName, StoredValue } from '../reading.ts';
 import { withoutTrusted } from '../trust.ts';
-import { ReadingCache, type Template } from './cache.ts';
+import { ReadingCache, type ReadTexts, type Template } from './cache.ts';
 import { Catalog, type TypeFact } from './catalog.ts';
 import { loadCatalog } from './catalog-load.ts';
-import { literalEnd, literalStart, literalText, type Shape, scan } from './lexer.ts';
+import {
+  hasKey,
+  keyOf,
+  keyUnits,
+  literalEnd,
+  literalStart,
+  literalsHash,
+  literalText,
+  type Scan,
+  type Shape,
+  scan,
+  shapeOf,
+} from './lexer.ts';
 import { loadParser } from './parser.ts';
 import { byteIndex, type Reading1, readText, type SessionState } from './read.ts';
 import { PostgresSession, type SessionHost } from './session.ts';
@@ -47,6 +59,8 @@ class PostgresReader implements SqlReader, SessionHost {
   private readonly trusted: ReadonlySet<string>;
   private readonly own = new OwnConnection<pg.Client>((lost) => this.connect(lost));
   private caches = new Map<string, ReadingCache>();
+  private latestPath: readonly string[] | undefined;
+  private latest: ReadingCache | undefined;
   private refreshing: Promise<void> | undefined;
   /** How often the catalog was said to be out of date, and up to which of these times it has been read since. */
   private wanted = 0;
@@ -127,20 +141,21 @@ class PostgresReader implements SqlReader, SessionHost {
 
   read(state: SessionState, text: string, shared: boolean, defaultPath: readonly string[]): Reading1 {
     if (!shared || text.length > maxCachedText)
-      return this.trust(readText(this.catalog, state, text, scan(text), defaultPath));
+      return this.trust(readText(this.catalog, state, text, shapeOf(text), defaultPath));
     const cache = this.cacheOf(state.path);
     const exact = cache.instances.get(text) ?? cache.texts.get(text);
     if (exact !== undefined) return { result: exact, analyses: [] };
-    const shape = scan(text);
-    if (shape === undefined) return readText(this.catalog, state, text, undefined, defaultPath);
-    if (!shape.several) {
-      const template = cache.shapes.get(shape.key);
-      const result = template?.result === undefined ? undefined : instantiate(template, text, shape);
+    const found = scan(text);
+    if (found === undefined) return readText(this.catalog, state, text, undefined, defaultPath);
+    const template = found.several ? undefined : cache.shapes.get(found.hash);
+    if (template !== undefined && hasKey(template.key)) {
+      const result = instantiate(template, text, found);
       if (result !== undefined) {
-        if (text.length <= maxInstance) cache.instances.set(text, result);
+        if (text.length <= maxInstance && cache.again(found.hash ^ literalsHash())) cache.instances.set(text, result);
         return { result, analyses: [] };
       }
     }
+    const shape = { ...found, key: keyOf(text) };
     const fresh = this.trust(readText(this.catalog, state, text, shape, defaultPath));
     this.keep(cache, text, shape, fresh);
     return fresh;
@@ -160,6 +175,8 @@ class PostgresReader implements SqlReader, SessionHost {
   }
 
   private cacheOf(path: readonly string[]): ReadingCache {
+    // Sessions keep their path's array for as long as it holds, and most have the same.
+    if (path === this.latestPath && this.latest !== undefined) return this.latest;
     const key = path.join('\u0000');
     let cache = this.caches.get(key);
     if (cache === undefined) {
@@ -167,6 +184,8 @@ class PostgresReader implements SqlReader, SessionHost {
       cache = new ReadingCache();
       this.caches.set(key, cache);
     }
+    this.latestPath = path;
+    this.latest = cache;
     return cache;
   }
 
@@ -189,7 +208,12 @@ class PostgresReader implements SqlReader, SessionHost {
         (at, entry) => at >= 0 && literalText(text, at) === analysis.storedLiterals[entry]?.text,
       );
       if (decodable) {
-        cache.shapes.set(shape.key, { result: unpositioned(result, text), literals, stored: analysis.storedLiterals });
+        cache.shapes.set(shape.hash, {
+          key: keyUnits(shape.key),
+          result: unpositioned(result, text),
+          literals,
+          stored: analysis.storedLiterals,
+        });
         return;
       }
     }
@@ -223,6 +247,7 @@ class PostgresReader implements SqlReader, SessionHost {
       if (fresh === this.catalog) return;
       this.catalog = fresh;
       this.caches = new Map();
+      this.latest = undefined;
     } catch (error) {
       if (first) throw error;
       // The old catalog stays in use; what it cannot resolve stays refused, and the next statement tries again.
@@ -276,10 +301,7 @@ function literalAt(offset: number, count: number): number {
 }
 
 /** A shared reading keeps a position only if nothing that varies stands before it. */
-function unpositioned(
-  result: Extract<ReadResult, { kind: 'read' }>,
-  text: string,
-): Extract<ReadResult, { kind: 'read' }> {
+function unpositioned(result: ReadTexts, text: string): ReadTexts {
   const varies = Math.min(
     literalEnd(0) < 0 ? text.length : literalStart(0),
     ...['--', '/*'].map((mark) => (text.includes(mark) ? text.indexOf(mark) : text.length)),
@@ -297,12 +319,8 @@ function unpositioned(
 }
 
 /** The reading of another text of the same shape: with that text's bounds and literals. Undefined where a literal needs the parser. */
-function instantiate(
-  template: Template,
-  text: string,
-  shape: Shape,
-): Extract<ReadResult, { kind: 'read' }> | undefined {
-  const statement = template.result?.statements[0];
+function instantiate(template: Template, text: string, shape: Scan): ReadTexts | undefined {
+  const [statement] = template.result.statements;
   if (statement === undefined) return { kind: 'read', statements: [] };
   let { reading } = statement;
   if (template.stored.length > 0) {

@@ -5,8 +5,9 @@
 const width = 32;
 const slots = 4096;
 const texts: string[] = new Array<string>(slots).fill('');
-/** The bytes of the remembered texts: whether a text is the same is compared, never guessed. */
+/** How the remembered texts are written: whether a text is the same is compared, never guessed. */
 const known = new Uint8Array(slots * width);
+const lengths = new Uint8Array(slots);
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -108,36 +109,31 @@ function text(): string {
   let end = from;
   let hash = 0;
   for (let byte = b[end] ?? 0; byte !== quote; byte = b[++end] ?? 0) {
-    if (byte === backslash || byte >= 0x80 || byte === 0) return otherText(from);
-    hash = (hash << 5) ^ (hash >>> 27) ^ byte;
+    if (byte === 0) throw unexpected();
+    if (byte === backslash) end++;
+    hash = (hash << 5) ^ (hash >>> 27) ^ (b[end] ?? 0);
   }
-  const length = end - from;
-  if (length > width) return otherText(from);
   at = end + 1;
+  const length = end - from;
+  if (length > width) return decoded(from, end);
   const slot = Math.imul(hash, 0x9e3779b1) >>> 20;
-  const before = texts[slot] ?? '';
-  if (before.length === length) {
+  if (lengths[slot] === length) {
     const start = slot * width;
     let same = 0;
     while (same < length && known[start + same] === b[from + same]) same++;
-    if (same === length) return before;
+    if (same === length) return texts[slot] ?? '';
   }
-  const made = Buffer.from(b.buffer, b.byteOffset + from, length).toString('latin1');
-  // In this order, so that a slot never holds a text with the bytes of another.
-  texts[slot] = '';
+  const made = decoded(from, end);
   known.set(b.subarray(from, end), slot * width);
+  lengths[slot] = length;
   texts[slot] = made;
   return made;
 }
 
-/** One that is long, or has escapes or other characters than ASCII. */
-function otherText(from: number): string {
-  let end = from;
-  for (let byte = bytes[end]; byte !== quote; byte = bytes[end]) {
-    if (byte === 0 || byte === undefined) throw unexpected();
-    end += byte === backslash ? 2 : 1;
-  }
-  at = end + 1;
+function decoded(from: number, end: number): string {
   const { buffer, byteOffset } = bytes;
-  return JSON.parse(Buffer.from(buffer, byteOffset + from - 1, end - from + 2).toString('utf8')) as string;
+  const written = Buffer.from(buffer, byteOffset + from, end - from);
+  for (const byte of written)
+    if (byte === backslash || byte >= 0x80) return JSON.parse(`"${written.toString('utf8')}"`) as string;
+  return written.toString('latin1');
 }
