@@ -61,6 +61,7 @@ targets:
     url: mysql://${user}@${host}:${port}/${database}
     password: { env: E2E_CRM_PASSWORD }
     tls: disable
+    connect-timeout: 60s
 roles:
   - name: agent
     groups: [crew-agent]
