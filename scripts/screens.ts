@@ -212,6 +212,9 @@ try {
       reason: 'chargeback 4711: compare the card with the order',
     });
   }
+  const anna = { kind: 'operator', name: 'anna' } as const;
+  await approvals.revocations.add({ kind: 'credential', user: 'sp-4xq7k2mnbv3d' }, anna, 'seen in a build log');
+  await approvals.revocations.add({ kind: 'token', tokenId: '7f9c24e8-3b12-4fef-91aa' }, anna, 'laptop lost');
   await approvals.close();
   await store.close();
   await page.waitForTimeout(2500);
@@ -220,6 +223,9 @@ try {
   await view('/search?identity=crew-*&since=1h', 'search');
   await view('/approvals', 'approvals');
   await view('/sessions', 'sessions');
+  await page.locator('a.button.danger').first().click();
+  await page.waitForTimeout(400);
+  await shoot('sessions-kill');
   await view('/identities', 'identities');
   await view('/identity?name=crew-support-7', 'identity');
   await view('/rules', 'rules');
@@ -231,10 +237,15 @@ try {
   await page.emulateMedia({ colorScheme: 'dark' });
   await shoot('record-dark');
   await view('/', 'overview-dark');
+  for (const name of (process.env.SCREENS_MORE ?? '').split(',').filter((each) => each !== ''))
+    await view(`/${name}`, `${name}-dark`);
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 390, height: 780 });
   await view('/search?since=1h', 'phone-search');
   await view('/approvals', 'phone-approvals');
+  await view('/sessions', 'phone-sessions');
+  for (const name of (process.env.SCREENS_MORE ?? '').split(',').filter((each) => each !== ''))
+    await view(`/${name}`, `phone-${name}`);
   await agent.end();
   await support.end();
   await waiting;

@@ -51,7 +51,7 @@ function sessionRow(session: SessionView, activity: Activity | undefined, viewer
 <td class="when"><a class="row" href="${searchFor({ session: id })}">${ago(started)}</a></td>
 <td class="identity"><a href="${identityPath(identity)}">${shortText(identity, 40)}</a></td>
 <td class="target">${shortText(target, 30)}</td>
-<td class="mono fine">${client}</td>
+<td class="mono fine client">${client}</td>
 <td class="num">${count(activity?.statements ?? 0)}</td>
 <td class="num${(activity?.denied ?? 0) > 0 ? ' deny' : ''}">${count(activity?.denied ?? 0)}</td>
 <td class="sql">${last === undefined ? '' : html`<div>${activity?.running === true ? html`<span class="running">running</span>` : ''}<code>${sql(last.text, 'line')}</code></div>`}</td>
@@ -90,7 +90,7 @@ function revoked({ revocations, viewer }: SessionsData): Html | undefined {
 <div class="scroll"><table class="revocations"><thead><tr><th scope="col">What</th><th scope="col">By</th><th scope="col">Reason</th><th scope="col">Since <span class="fine">UTC</span></th><th scope="col"><span class="hidden">Actions</span></th></tr></thead>
 <tbody>${standing.map(
     ({ id, what, by, reason, at }) => html`<tr>
-<td><span class="mono">${shortText(what, 120)}</span></td>
+<td class="what"><span class="mono">${shortText(what, 120)}</span></td>
 <td>${shortText(by, 60)}</td>
 <td class="list">${shortText(reason ?? '', 200)}</td>
 <td class="when">${time(at.toISOString())}</td>
