@@ -1,8 +1,11 @@
 // The command line of Sallyport: names, options and help; the work is done in the rooms behind it.
 import { Command } from 'commander';
 import type { FilterOptions } from './cli/audit.ts';
+import { holdYoungGeneration } from './cli/memory.ts';
 import { fail } from './cli/output.ts';
 import { version } from './cli/version.ts';
+
+holdYoungGeneration();
 
 const program = new Command('sallyport')
   .description(

@@ -95,7 +95,8 @@ export class ServerFrames {
   }
 
   private keep(chunk: Buffer, at: number, length: number, room: number): void {
-    if (this.carry.length < room || this.carry.length > 1 << 20) this.carry = Buffer.allocUnsafe(Math.max(room, 4096));
+    // Small ones come out of Node's pool; a page of its own for each chunk would be memory that only the collector gives back.
+    if (this.carry.length < room || this.carry.length > 1 << 20) this.carry = Buffer.allocUnsafe(Math.max(room, 256));
     chunk.copy(this.carry, 0, at, length);
     this.carried = length - at;
   }

@@ -5,6 +5,7 @@ import { runDemo } from '../demo/index.ts';
 import { createLog } from '../gateway/log.ts';
 import { startGateway } from '../gateway.ts';
 import { issueLocalToken } from '../identity/index.ts';
+import { releaseYoungGeneration } from './memory.ts';
 
 /** Runs the demo; the exit code is 0 only when every step happened. */
 export async function demo(once: boolean): Promise<void> {
@@ -14,6 +15,7 @@ export async function demo(once: boolean): Promise<void> {
     out: process.stdout,
     async startGateway(path) {
       const gateway = await startGateway(await loadConfig(path), createLog('warn'));
+      releaseYoungGeneration();
       if (gateway.postgres === undefined) throw new Error('the demo listens for Postgres');
       const link = await gateway.console?.link();
       return {

@@ -3,6 +3,7 @@ import { type Config, configRemarks, loadConfig } from '../config/index.ts';
 import { createLog } from '../gateway/log.ts';
 import { startGateway } from '../gateway.ts';
 import { loadOrFail } from './config.ts';
+import { releaseYoungGeneration } from './memory.ts';
 
 /** Prints one line `ready` with the addresses on stdout once every listener accepts. */
 export async function serve(file: string): Promise<void> {
@@ -14,6 +15,7 @@ export async function serve(file: string): Promise<void> {
   };
   await remark(config);
   const gateway = await startGateway(config, log);
+  releaseYoungGeneration();
   process.stdout.write(`ready ${addresses(gateway).join(' ')}\n`);
 
   process.on('SIGHUP', () => {
