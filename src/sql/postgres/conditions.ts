@@ -203,20 +203,20 @@ export function equality(
   offset: number | undefined,
   into: Map<Column, How>,
 ): void {
-  for (const [one, other] of [
-    [left, right],
-    [right, left],
-  ] as const) {
-    if (one.sources.size === 0) continue;
-    addChosen(into, one.sources);
-    for (const [column, how] of one.sources) {
-      if (how === chosen) continue;
-      if (!one.pure) analysis.uses.push({ column, how: 'computed', offset });
-      else if (other.constants > 0) analysis.uses.push({ column, how: 'equality', constants: other.constants, offset });
-      else if (other.pure) analysis.uses.push({ column, how: 'equality', with: plain(other.sources), offset });
-      // Data that stands for no column: a series or inline rows would try out every value.
-      else analysis.uses.push({ column, how: 'join', offset });
-    }
+  meets(analysis, left, right, offset, into);
+  meets(analysis, right, left, offset, into);
+}
+
+function meets(analysis: Analysis, one: Value, other: Value, offset: number | undefined, into: Map<Column, How>): void {
+  if (one.sources.size === 0) return;
+  addChosen(into, one.sources);
+  for (const [column, how] of one.sources) {
+    if (how === chosen) continue;
+    if (!one.pure) analysis.uses.push({ column, how: 'computed', offset });
+    else if (other.constants > 0) analysis.uses.push({ column, how: 'equality', constants: other.constants, offset });
+    else if (other.pure) analysis.uses.push({ column, how: 'equality', with: plain(other.sources), offset });
+    // Data that stands for no column: a series or inline rows would try out every value.
+    else analysis.uses.push({ column, how: 'join', offset });
   }
 }
 
@@ -261,9 +261,12 @@ function isBuiltinOperator(analysis: Analysis, body: A_Expr): boolean {
   return parts.length > 1 || foreignOperators(analysis, parts).length === 0;
 }
 
+const none: readonly number[] = [];
+
 /** Operators of this name that are not the server's own and do more than compute. */
-function foreignOperators(analysis: Analysis, parts: readonly string[]): number[] {
-  const found = analysis.catalog.operators.get(parts[parts.length - 1] ?? '') ?? [];
+function foreignOperators(analysis: Analysis, parts: readonly string[]): readonly number[] {
+  const found = analysis.catalog.operators.get(parts[parts.length - 1] ?? '');
+  if (found === undefined) return none;
   return found
     .filter((fact) => (parts.length > 1 ? fact.schema === parts[0] : analysis.around.path.includes(fact.schema)))
     .filter((fact) => fact.extension === '' || !pureExtensions.has(fact.extension))
