@@ -54,11 +54,13 @@ export async function run(json: boolean): Promise<Metric[]> {
     legs.push(directLeg(login));
     await addLeg(legs, 'pgbouncer', () => pgbouncerLeg(login));
     await addLeg(legs, 'pipe', () => pipeLeg(login));
-    for (const [name, durable] of [
-      ['gateway', true],
-      ['gateway-fast', false],
+    for (const [name, more] of [
+      ['gateway', { durable: true }],
+      ['gateway-fast', { durable: false }],
+      ['gateway-2', { durable: true, workers: 2 }],
+      ['gateway-2-fast', { durable: false, workers: 2 }],
     ] as const)
-      await addLeg(legs, name, () => gatewayLeg({ name, upstream: login, masks: '', durable, compiled: true }));
+      await addLeg(legs, name, () => gatewayLeg({ name, upstream: login, masks: '', compiled: true, ...more }));
 
     const measured: Measured[] = legs.map((leg) => ({ leg, rate: [], latency: [], cpu: [] }));
     // What an engine compiles while it runs hot for the first time is no part of a statement's cost.

@@ -116,6 +116,8 @@ export interface GatewaySetup {
   readonly dialect?: 'postgres' | 'mysql';
   /** Names of further targets on the same database, for masks of their own. */
   readonly targets?: readonly string[];
+  /** Processes that share the sessions. Left out: one. */
+  readonly workers?: number;
   /** Run the compiled files, as the published package does, in place of the sources. */
   readonly compiled?: boolean;
 }
@@ -154,7 +156,7 @@ ${masks}
 audit:
   journal: journal
   durable: ${durable}
-`,
+${setup.workers === undefined ? '' : `workers: ${setup.workers}\n`}`,
   );
   const command =
     setup.compiled === true ? join(await compiled(), 'src', 'main.js') : join(root, 'bin', 'sallyport.js');
