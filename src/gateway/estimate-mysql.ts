@@ -35,7 +35,7 @@ async function ask(connection: mysql.Connection, { reading, text, parameters }: 
   // In a read-only transaction the servers refuse even to explain a write.
   const reads = reading.verbs.every((verb) => verb === 'select');
   await connection.query(`START TRANSACTION${reads ? ' READ ONLY' : ''}`);
-  const sql = { sql: `EXPLAIN ${text}`, timeout: timeoutMs };
+  const sql = { sql: `EXPLAIN FORMAT=TRADITIONAL ${text}`, timeout: timeoutMs };
   const values = parameters.map((parameter) => parameterText(parameter, 'mysql'));
   const [plan] =
     values.length === 0
