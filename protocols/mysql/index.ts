@@ -18,6 +18,7 @@ import { OutOfOrder, PayloadTooLarge } from './packets.ts';
 import { Relay, type RelayLimits } from './relay.ts';
 import { badHandshake, greet } from './startup.ts';
 import { logIn } from './upstream.ts';
+import type { Connect } from './upstream-socket.ts';
 
 export type { Logger } from '../shared/logger.ts';
 export { doubleSha1, doubleSha256 } from './scramble.ts';
@@ -63,6 +64,8 @@ export interface MysqlListenerOptions {
   readonly limits?: Partial<MysqlLimits>;
   /** What the greeting says. Left out: what the last server that was reached says. */
   readonly serverVersion?: string;
+  /** How servers are reached where no TLS is asked for; left out: by TCP. */
+  readonly connect?: Connect;
 }
 
 export interface MysqlListener {
@@ -217,6 +220,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
         session.upstream,
         { ...features, charset: claim.charset, attributes },
         limits.connectMs,
+        options.connect,
       );
       if (options.serverVersion === undefined) version = login.serverVersion;
       try {
@@ -250,6 +254,7 @@ export function createMysqlListener(options: MysqlListenerOptions): MysqlListene
       session,
       limits,
       logger,
+      connect: options.connect,
       onEnd() {
         relays.delete(relay);
         if (relays.size === 0) lobby.sessionsOver();

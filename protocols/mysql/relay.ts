@@ -20,6 +20,7 @@ import { ServerStream } from './server-stream.ts';
 import { Teller } from './teller.ts';
 import { killQuery, type UpstreamLogin } from './upstream.ts';
 import { readSettings } from './upstream-settings.ts';
+import type { Connect } from './upstream-socket.ts';
 
 export interface RelayLimits {
   readonly maxStatementBytes: number;
@@ -37,6 +38,8 @@ export interface RelayOptions {
   readonly session: GateSession;
   readonly limits: RelayLimits;
   readonly logger: Logger;
+  /** How servers are reached; left out: by TCP. */
+  readonly connect: Connect | undefined;
   /** Called when both sides are done with. */
   onEnd(): void;
   /** COM_CHANGE_USER: the client's stream is free for another login. `rest` is what it has sent behind the command. */
@@ -343,7 +346,7 @@ export class Relay implements CommandHost {
   private async sendCancel(): Promise<void> {
     const { login, limits, logger } = this.options;
     try {
-      await killQuery(this.session.upstream, login.threadId, limits.connectMs);
+      await killQuery(this.session.upstream, login.threadId, limits.connectMs, this.options.connect);
     } catch (cause) {
       logger.warn({ session: this.session.id, err: cause instanceof Error ? cause.message : '' }, 'cancel failed');
     }

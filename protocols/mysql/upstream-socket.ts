@@ -15,6 +15,9 @@ export interface UpstreamReading {
 
 const readSize = 128 * 1024;
 
+/** Opens a connection to a server, plain to begin with. */
+export type Connect = (host: string, port: number) => { readonly socket: Socket; readonly reading: UpstreamReading };
+
 /** For sockets whose bytes come as events in any case (TLS). */
 export function readingEvents(socket: Socket): UpstreamReading {
   let current: ((chunk: Buffer) => void) | undefined;

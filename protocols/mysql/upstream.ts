@@ -20,7 +20,7 @@ import { decodeErr } from './messages.ts';
 import { frame, OutOfOrder, PayloadTooLarge } from './packets.ts';
 import { cachingSha2Response, hiddenPassword, nativeResponse } from './scramble.ts';
 import { preludeOf, readSettings, sendQuery } from './upstream-settings.ts';
-import { connectPlain, readingEvents, type UpstreamReading } from './upstream-socket.ts';
+import { type Connect, connectPlain, readingEvents, type UpstreamReading } from './upstream-socket.ts';
 
 export interface UpstreamLogin {
   readonly socket: Socket;
@@ -78,7 +78,12 @@ const ours =
  * Connects and logs in. Throws FatalError with a message that is fit for the client: it names the target and never holds
  * what the server said of the gateway's own user.
  */
-export async function logIn(upstream: Upstream, features: ClientFeatures, timeoutMs: number): Promise<UpstreamLogin> {
+export async function logIn(
+  upstream: Upstream,
+  features: ClientFeatures,
+  timeoutMs: number,
+  connect: Connect = connectPlain,
+): Promise<UpstreamLogin> {
   const attempt: Attempt = { exchange: undefined, sockets: [], lost: undefined };
   const timer = setTimeout(() => {
     attempt.lost = new Error(`no login within ${timeoutMs} ms`);
@@ -86,7 +91,7 @@ export async function logIn(upstream: Upstream, features: ClientFeatures, timeou
     for (const socket of attempt.sockets) socket.destroy(attempt.lost);
   }, timeoutMs);
   try {
-    return await attemptLogIn(upstream, features, attempt);
+    return await attemptLogIn(upstream, features, attempt, connect);
   } catch (cause) {
     for (const socket of attempt.sockets) {
       socket.on('error', () => {});
@@ -116,9 +121,14 @@ function unreachable(target: string, cause: unknown): FatalError {
   );
 }
 
-async function attemptLogIn(upstream: Upstream, features: ClientFeatures, attempt: Attempt): Promise<UpstreamLogin> {
+async function attemptLogIn(
+  upstream: Upstream,
+  features: ClientFeatures,
+  attempt: Attempt,
+  connect: Connect,
+): Promise<UpstreamLogin> {
   const tls = upstream.tls.mode !== 'disable';
-  let { socket, reading } = tls ? opened(upstream) : connectPlain(upstream.host, upstream.port);
+  let { socket, reading } = tls ? opened(upstream) : connect(upstream.host, upstream.port);
   await connected(socket, attempt);
   let exchange = new Exchange(socket, maxLoginBytes);
   attempt.exchange = exchange;
@@ -313,13 +323,18 @@ function refused(target: string, payload: Buffer): FatalError {
 }
 
 /** Ends what a server thread runs at present, over a connection of its own. Resolves when the server has done so. */
-export async function killQuery(upstream: Upstream, threadId: number, timeoutMs: number, whole = false): Promise<void> {
+export async function killQuery(
+  upstream: Upstream,
+  threadId: number,
+  timeoutMs: number,
+  connect: Connect | undefined,
+): Promise<void> {
   const features = { capabilities: 0, extended: 0, maxPacket: 0x100_0000, charset: 45, attributes: new Map() };
-  const login = await logIn(upstream, features, timeoutMs);
+  const login = await logIn(upstream, features, timeoutMs, connect);
   const exchange = new Exchange(login.socket, maxLoginBytes);
   const timer = setTimeout(() => login.socket.destroy(), timeoutMs);
   try {
-    sendQuery(exchange, `KILL ${whole ? 'CONNECTION' : 'QUERY'} ${threadId}`, login.capabilities);
+    sendQuery(exchange, `KILL QUERY ${threadId}`, login.capabilities);
     login.socket.resume();
     await exchange.read();
     login.socket.end(frame(Buffer.from([command.QUIT]), 0));

@@ -55,9 +55,6 @@ const id = fc.constantFrom(0xaaaaaa01, 0xaaaaaa02, 0xaaaaaa03, 0xffff_ffff, 0xaa
 const value = fc.oneof(fc.constant(null), fc.constantFrom('', '2', 'text', 'é', 'z'.repeat(300)));
 const values = fc.array(value, { minLength: 0, maxLength: 2 });
 
-// MySQL's answer to COM_INIT_DB repeats the warnings of the statement before it; to the USE that the gateway sends, it does not.
-const databases = onMariadb ? ['__DB__', 'missing'] : ['missing'];
-
 const step = fc.oneof(
   { weight: 6, arbitrary: sql.map(say.query) },
   { weight: 4, arbitrary: statements.map(say.prepare) },
@@ -75,7 +72,7 @@ const step = fc.oneof(
     weight: 1,
     arbitrary: fc.tuple(id, fc.integer({ min: 0, max: 1 })).map(([of, at]) => say.longData(of, at, 'long')),
   },
-  { weight: 1, arbitrary: fc.constantFrom(...databases).map(say.initDb) },
+  { weight: 1, arbitrary: fc.constantFrom('__DB__', 'missing').map(say.initDb) },
   { weight: 1, arbitrary: fc.constantFrom('items', 'missing').map(say.fieldList) },
   { weight: 1, arbitrary: fc.constantFrom(0, 1).map(say.setOption) },
   { weight: 1, arbitrary: fc.constant(say.ping) },
@@ -168,6 +165,9 @@ describe.runIf(haveMariadb)('the MySQL relay beside the server itself', () => {
     }
     return (await client.rest()).map(({ sequence, payload }) => {
       if (payload[0] === 0 && payload.length === 12 && sequence === 1) payload.fill(0, 1, 5);
+      // Commands that are no statements repeat MySQL's count of warnings of the one before, which it may not have been sent.
+      if (!onMariadb && payload[0] === 0 && payload.length === 7) payload.writeUInt16LE(0, 5);
+      if (!onMariadb && payload[0] === 0xfe && payload.length === 5) payload.writeUInt16LE(0, 1);
       // Two errors of the server for the same fault, depending on where it notices.
       const text = sorted(payload)
         .replaceAll(name, '__DB__')
