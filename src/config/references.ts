@@ -112,9 +112,6 @@ function targetFaults({ targets }: FileContent): readonly ShapeFault[] {
     if (url.search !== '' || url.hash !== '') {
       faults.push(fault([...at, 'url'], 'expected no parameters in the URL: use tls and settings'));
     }
-    if (target.dialect === 'mysql' && target['cost-guard'] !== undefined) {
-      faults.push(fault([...at, 'cost-guard'], 'expected no cost guard: it asks targets of dialect postgres alone'));
-    }
     if (!isDecodable(url)) faults.push(fault([...at, 'url'], 'expected valid percent-encoding in the URL'));
     if (url.password !== '' && target.password !== undefined) {
       faults.push(fault([...at, 'password'], 'expected the password once, here or in the URL'));

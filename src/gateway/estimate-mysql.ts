@@ -2,7 +2,7 @@
 // is never committed.
 import mysql, { type ConnectionOptions, type RowDataPacket } from 'mysql2/promise';
 import type { Estimate } from '../approvals/index.ts';
-import type { Verb } from '../sql/index.ts';
+import type { Reading, Verb } from '../sql/index.ts';
 import { type Explained, none, withTurn } from './estimate.ts';
 import { parameterText } from './parameters.ts';
 
@@ -11,17 +11,21 @@ const explainable: ReadonlySet<Verb> = new Set<Verb>(['select', 'insert', 'updat
 
 const timeoutMs = 1500;
 
+/** Whether the planner can be asked about a statement. */
+export function isExplainableMysql({ verbs: [verb] }: Reading): boolean {
+  return verb !== undefined && explainable.has(verb);
+}
+
 /** Never rejects; server texts are not repeated, since they may quote values. */
 export async function explainMysql(connect: ConnectionOptions, explained: Explained): Promise<Estimate> {
   const { reading } = explained;
-  const [verb] = reading.verbs;
-  if (verb === undefined || !explainable.has(verb)) return none(`EXPLAIN does not take ${verb ?? 'this statement'}`);
+  if (!isExplainableMysql(reading)) return none(`EXPLAIN does not take ${reading.verbs[0] ?? 'this statement'}`);
   return withTurn(async () => {
     let connection: mysql.Connection | undefined;
     try {
       connection = await mysql.createConnection({ ...connect, connectTimeout: timeoutMs });
       connection.on('error', () => undefined);
-      return await ask(connection, explained);
+      return await estimateOnMysql(connection, explained);
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
       return none(`the server's EXPLAIN failed${code}`);
@@ -31,7 +35,14 @@ export async function explainMysql(connect: ConnectionOptions, explained: Explai
   });
 }
 
-async function ask(connection: mysql.Connection, { reading, text, parameters }: Explained): Promise<Estimate> {
+/** Asks on a connection, and leaves it in a transaction. Rejects with the driver's error. */
+export async function estimateOnMysql(
+  connection: mysql.Connection,
+  { reading, text, parameters }: Explained,
+): Promise<Estimate> {
+  // Names without a database are looked up where the client's session found them.
+  const [database, ...others] = new Set(reading.tables.map(({ schema }) => schema).filter((schema) => schema !== ''));
+  if (database !== undefined && others.length === 0) await connection.query('USE ??', [database]);
   // In a read-only transaction the servers refuse even to explain a write.
   const reads = reading.verbs.every((verb) => verb === 'select');
   await connection.query(`START TRANSACTION${reads ? ' READ ONLY' : ''}`);

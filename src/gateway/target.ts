@@ -7,6 +7,7 @@ import { compilePolicy, type TargetPolicy } from '../policy/index.ts';
 import { createMysqlReader, createPostgresReader, type SqlReader } from '../sql/index.ts';
 import { type Detection, detectionOf } from './detection.ts';
 import { CostGuard } from './guards/cost-guard.ts';
+import { mysqlPlanner, postgresPlanner } from './guards/planners.ts';
 import type { Log } from './log.ts';
 import { readerConnection } from './mysql.ts';
 
@@ -44,7 +45,12 @@ export class Target {
   costGuard(): CostGuard | undefined {
     const { costGuard } = this.config;
     if (costGuard === undefined) return undefined;
-    this.#costGuard ??= new CostGuard(costGuard, this.client('sallyport:explain'));
+    this.#costGuard ??= new CostGuard(
+      costGuard,
+      this.config.dialect === 'mysql'
+        ? mysqlPlanner(readerConnection(this.config, this.tls()))
+        : postgresPlanner(this.client('sallyport:explain')),
+    );
     return this.#costGuard;
   }
 

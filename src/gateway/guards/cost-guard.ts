@@ -1,12 +1,12 @@
 // The cost guard: before a statement runs, the target's own planner is asked what it expects; above the file's threshold it is denied or
 // held. What the planner cannot be asked about (temporary tables, utility statements) passes: `statement-timeout` is for that.
 import { createHash } from 'node:crypto';
-import pg from 'pg';
 import type { Estimate } from '../../approvals/index.ts';
 import type { TargetConfig } from '../../config/index.ts';
 import type { Verdict } from '../../policy/index.ts';
 import type { Reading } from '../../sql/index.ts';
-import { type Explained, estimateOn, isExplainable } from '../estimate.ts';
+import type { Explained } from '../estimate.ts';
+import type { Planner } from './planners.ts';
 
 type Allowed = Extract<Verdict, { kind: 'allow' }>;
 type CostGuardConfig = NonNullable<TargetConfig['costGuard']>;
@@ -16,7 +16,6 @@ export const costRule = 'cost-guard';
 /** Plans are asked for anew after this long: tables grow. */
 const goodForMs = 30_000;
 const mostKept = 2000;
-const timeoutMs = 1500;
 
 interface Kept {
   readonly estimate: Estimate;
@@ -25,26 +24,17 @@ interface Kept {
 
 export class CostGuard {
   readonly #config: CostGuardConfig;
-  readonly #pool: pg.Pool;
+  readonly #planner: Planner;
   readonly #kept = new Map<string, Kept>();
 
-  /** `connect`: a connection of the gateway's own to the target. */
-  constructor(config: CostGuardConfig, connect: pg.ClientConfig) {
+  constructor(config: CostGuardConfig, planner: Planner) {
     this.#config = config;
-    this.#pool = new pg.Pool({
-      ...connect,
-      application_name: 'sallyport:explain',
-      connectionTimeoutMillis: timeoutMs,
-      query_timeout: timeoutMs,
-      max: 4,
-      idleTimeoutMillis: 30_000,
-    });
-    this.#pool.on('error', () => undefined);
+    this.#planner = planner;
   }
 
   /** Whether the planner can be asked about it at all. */
   asks(reading: Reading): boolean {
-    return isExplainable(reading);
+    return this.#planner.asks(reading);
   }
 
   /** The verdict once the planner has been asked. Never rejects. */
@@ -94,23 +84,14 @@ export class CostGuard {
 
   async #ask(explained: Explained): Promise<Estimate> {
     try {
-      const client = await this.#pool.connect();
-      let broken = true;
-      try {
-        const estimate = await estimateOn(client, explained);
-        await client.query('rollback');
-        broken = false;
-        return estimate;
-      } finally {
-        client.release(broken);
-      }
+      return await this.#planner.ask(explained);
     } catch {
       return { kind: 'none', why: 'the planner could not be asked' };
     }
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await this.#planner.close();
   }
 }
 

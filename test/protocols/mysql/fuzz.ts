@@ -335,7 +335,7 @@ export async function fuzz(direction: Direction, count: number, seed: number): P
   const problems: string[] = [];
   let index = 0;
   // Most of a mutant's time may be a wait for what does not come: several are under way at a time.
-  const lanes = await Promise.all(Array.from({ length: 24 }, openLane));
+  const lanes = await Promise.all(Array.from({ length: Math.min(200, Math.ceil(count / 10)) }, openLane));
   await Promise.all(
     lanes.map(async (lane) => {
       while (index < count && problems.length <= 20) {
