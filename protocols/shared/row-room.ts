@@ -3,6 +3,8 @@ import { viewOf } from './copy-run.ts';
 import type { Output } from './output.ts';
 
 const roomSize = 256 * 1024;
+/** The first room of a session: many never have more than a few rows. */
+const firstSize = 8 * 1024;
 
 export class RowRoom {
   private readonly output: Output;
@@ -10,6 +12,7 @@ export class RowRoom {
   private lent: Buffer[] = [];
   bytes: Buffer = Buffer.alloc(0);
   view: DataView = viewOf(this.bytes);
+  private begun = false;
   /** Where the next row begins. */
   at = 0;
 
@@ -21,8 +24,10 @@ export class RowRoom {
   reserve(length: number): void {
     if (this.bytes.length - this.at >= length) return;
     if (this.bytes.length > 0) this.lent.push(this.bytes);
-    const ready = length <= roomSize ? (this.free.pop() ?? Buffer.allocUnsafeSlow(roomSize)) : undefined;
-    this.use(ready ?? Buffer.allocUnsafeSlow(length));
+    if (!this.begun && length <= firstSize) this.use(Buffer.allocUnsafeSlow(firstSize));
+    else if (length <= roomSize) this.use(this.free.pop() ?? Buffer.allocUnsafeSlow(roomSize));
+    else this.use(Buffer.allocUnsafeSlow(length));
+    this.begun = true;
   }
 
   private use(bytes: Buffer): void {
