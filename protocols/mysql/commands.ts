@@ -187,7 +187,7 @@ export class Commands {
       else bytes = Buffer.concat([bytes.subarray(0, 1), bytes.subarray(start)]);
     }
     const whole = bytes === payload.bytes ? payload : { bytes, sequence: payload.sequence, framed: undefined };
-    const original = bytes.subarray(head);
+    const original = withoutEnd(bytes.subarray(head));
     return this.judgeText(original, 'simple', (allowed, parts, suffix, text) => {
       const several = allowed.plans.length > 1 && allowed.plans.some((plan) => plan.manyResults === true);
       const untracks = mayUntrack(text);
@@ -261,7 +261,7 @@ export class Commands {
 
   private prepare(payload: Payload): Step {
     this.conversation.latest = undefined;
-    return this.judgeText(payload.bytes.subarray(1), 'extended', ({ plans }, parts, suffix, text) => {
+    return this.judgeText(withoutEnd(payload.bytes.subarray(1)), 'extended', ({ plans }, parts, suffix, text) => {
       const [plan] = plans;
       if (plan === undefined || plans.length > 1) {
         this.error(plan === undefined ? emptyQuery : severalStatements);
@@ -485,6 +485,21 @@ const notText: Refusal = {
   message: 'sallyport: denied by rule "unreadable": the text holds bytes that are no characters',
   hint: 'Send binary data as hexadecimal literals or as parameters.',
 };
+
+/**
+ * A text without the semicolons and blanks at its end, which servers take off too ("Remove garbage at end of query", alloc_query). Behind
+ * them what the gateway adds would be one more statement, with a result that no client waits for.
+ */
+function withoutEnd(text: Buffer): Buffer {
+  let end = text.length;
+  for (let byte = text[end - 1]; end > 0 && isEnd(byte); byte = text[end - 1]) end -= 1;
+  return text.subarray(0, end);
+}
+
+/** A semicolon, a blank, or tab to carriage return. */
+function isEnd(byte: number | undefined): boolean {
+  return byte === 0x3b || byte === 0x20 || (byte !== undefined && byte >= 0x09 && byte <= 0x0d);
+}
 
 /** A name as SQL has it. */
 function quoted(name: string): string {

@@ -18,6 +18,10 @@ const sql = fc.constantFrom(
   "UPDATE items SET name = 'same' WHERE id = 2",
   'SELECT 1; SELECT 2; SELECT name FROM items WHERE id = 1',
   "INSERT INTO items (name) VALUES ('a'), ('b'); SELECT 3",
+  'SELECT 1; SELECT 2; ; \n',
+  'SELECT 1;',
+  'SELECT 1; -- note;',
+  ';',
   'SELECT 1; SELECT * FROM missing; SELECT 2',
   'SELEC 1',
   'SELECT * FROM missing',
@@ -40,6 +44,7 @@ const sql = fc.constantFrom(
 );
 
 const statements = fc.constantFrom(
+  'SELECT 1; ',
   'SELECT id, name, small, big, price, day, moment, data FROM items ORDER BY id',
   'SELECT ?, ? + 1',
   'SELECT * FROM items WHERE name = ? OR id > ?',

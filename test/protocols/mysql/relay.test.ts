@@ -114,6 +114,15 @@ describe.runIf(haveMariadb)('the MySQL relay', () => {
     expect(gateway.settled).toMatchObject([{ outcome: { kind: 'completed', rows: 3 } }]);
   });
 
+  test('a text that ends in a semicolon has as many results as with the server', async () => {
+    const { connection, gateway } = await through({}, { multipleStatements: true });
+    const [results] = await connection.query('SELECT 1 AS a; SELECT 2 AS b;\n');
+    expect(results).toEqual([[{ a: 1 }], [{ b: 2 }]]);
+    expect((await connection.query('SELECT 3 AS c ; '))[0]).toEqual([{ c: 3 }]);
+    expect((await connection.execute('SELECT 4 AS d;'))[0]).toEqual([{ d: 4 }]);
+    expect(gateway.settled).toHaveLength(4);
+  });
+
   test('a result of more rows than allowed ends with an error and the session lives on', async () => {
     const { connection, gateway } = await through({ plan: () => ({ maxRows: 3 }) });
     await expect(connection.query('SELECT seq FROM seq_1_to_100000')).rejects.toThrow('ended after 3 rows');
