@@ -222,12 +222,29 @@ function arithmetic(analysis: Analysis, tree: Tree, scope: Scope): Value {
   const values = evaluateAll(analysis, operands(tree), scope);
   if (allConstant(values)) return constant('number');
   const divides = tree.kids.some((each) => /^(DIV_OPERATOR|MOD_OPERATOR|DIV|MOD)$/.test(each.kind));
+  // A date past the last one is NULL, and a number past the largest an error.
+  const shifts = tree.kids.some((each) => each.kind.startsWith('INTERVAL') || each.kind === 'SimpleExprInterval');
+  const grows =
+    shifts || !operands(tree).every((each, at) => (values[at]?.constants ?? 0) === 0 || isSmall(each, tree));
   values.forEach((value, at) => {
     converts(analysis, value, firstToken(tree)?.start);
+    if (grows) analysis.use(value, 'argument', firstToken(tree)?.start);
     // Division by zero is told by NULL and a warning.
     if (divides && at > 0) analysis.use(value, 'argument', firstToken(tree)?.start);
   });
   return derive(values, 'number');
+}
+
+/** A literal so small that a number of any usual size does not overflow by it. */
+function isSmall(operand: Tree, whole: Tree): boolean {
+  const tokens = tokensOf(operand);
+  const most = whole.kids.some((each) => each.kind === 'MULT_OPERATOR') ? 12 : 1_000_000;
+  return (
+    tokens.length === 1 &&
+    tokens[0]?.kind === 'number' &&
+    /^[\d.]+$/.test(tokens[0].text) &&
+    Number(tokens[0].text) <= most
+  );
 }
 
 /** A text that is taken for a number or a date: whether it fits is told by a warning or an error. */
