@@ -42,6 +42,7 @@ export const nullTelling: ReadonlyMap<string, number> = new Map([
   ['lpad', 1],
   ['rpad', 1],
   ['char', -1],
+  ['conv', -1],
   ['json_search', -1],
   ['json_array_intersect', -1],
   ['json_schema_valid', -1],

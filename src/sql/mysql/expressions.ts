@@ -252,6 +252,9 @@ export function converts(analysis: Analysis, value: Value, offset: number | unde
   if (value.kind !== 'number' && value.sources.size > 0) analysis.use(value, 'argument', offset);
 }
 
+/** DATE, TIMESTAMP, DATETIME and their newer forms, as the wire numbers types. */
+const dates: ReadonlySet<number> = new Set([7, 10, 12, 14, 17, 18]);
+
 function cast(analysis: Analysis, tree: Tree, scope: Scope): Value {
   const [value] = evaluateAll(analysis, operands(tree).slice(0, 1), scope);
   const type = kid(tree, 'CastType');
@@ -259,6 +262,11 @@ function cast(analysis: Analysis, tree: Tree, scope: Scope): Value {
   const kind = text ? 'text' : 'number';
   if (value === undefined || value.constants > 0) return constant(kind, value?.constants ?? 1);
   if (!text) converts(analysis, value, firstToken(tree)?.start);
+  // A number that is no date gives NULL, one of too many digits a warning.
+  const dated = ['DATE', 'DATETIME', 'TIME', 'YEAR'].some((word) => has(type, word));
+  const digits = Number(tokensOf(type ?? tree).find((token) => token.kind === 'number')?.text ?? 65);
+  const cut = (dated && ![...value.sources.keys()].every((source) => dates.has(source.type))) || (!text && digits < 10);
+  if (cut && value.sources.size > 0) analysis.use(value, 'argument', firstToken(tree)?.start);
   return derive([value], kind);
 }
 
