@@ -27,6 +27,28 @@ export const numericFunctions = list(`
   period_add period_diff convert_tz curdate current_date curtime current_time now current_timestamp localtime localtimestamp
   sysdate utc_date utc_time utc_timestamp row_count found_rows last_insert_id`);
 
+/** Of these and the naming ones, which neither fail nor give NULL by the number or date they are given. */
+export const totalFunctions = list(`
+  abs sign floor ceil ceiling round truncate sin cos tan atan atan2 radians degrees pi
+  year month day dayofmonth dayofweek dayofyear hour minute second microsecond quarter week weekday weekofyear yearweek
+  last_day date time timestamp unix_timestamp to_days to_seconds datediff timestampdiff timediff extract time_to_sec
+  curdate current_date curtime current_time now current_timestamp localtime localtimestamp sysdate utc_date utc_time utc_timestamp
+  row_count found_rows last_insert_id date_format time_format monthname dayname format conv bin oct to_char`);
+
+/** Arguments, by place, whose value decides whether these give NULL; -1: any. */
+export const nullTelling: ReadonlyMap<string, number> = new Map([
+  ['elt', 0],
+  ['space', 0],
+  ['lpad', 1],
+  ['rpad', 1],
+  ['char', -1],
+  ['conv', -1],
+  ['json_search', -1],
+  ['json_array_intersect', -1],
+  ['json_schema_valid', -1],
+  ['json_schema_validation_report', -1],
+]);
+
 /** As numericFunctions, but with a text as the result. */
 export const namingFunctions = list('date_format time_format monthname dayname format conv bin oct to_char');
 

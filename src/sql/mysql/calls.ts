@@ -7,10 +7,12 @@ import {
   jsonFunctions,
   measuringFunctions,
   namingFunctions,
+  nullTelling,
   numericFunctions,
   opaqueFunctions,
   passingFunctions,
   textFunctions,
+  totalFunctions,
 } from './builtins.ts';
 import type { Column } from './catalog.ts';
 import { compareValues, condition } from './conditions.ts';
@@ -106,11 +108,18 @@ function native(
   const kind = resultKind(name, values);
   if (allConstant(values)) return changingFunctions.has(name) ? { ...rootless, kind } : constant(kind);
   if (passingFunctions.has(name)) return either(values);
+  const telling = nullTelling.get(name);
+  values.forEach((value, at) => {
+    if (telling === -1 || telling === at) analysis.use(value, 'argument', offset);
+  });
   if (jsonFunctions.has(name))
     return jsonValue(analysis, values, offset, /^json_(unquote|value)$/.test(name) ? 'text' : 'json');
   if (comparingFunctions.has(name)) for (const value of values) analysis.use(value, 'range', offset);
   else if (numericFunctions.has(name) || namingFunctions.has(name))
-    for (const value of values) converts(analysis, value, offset);
+    for (const value of values) {
+      if (totalFunctions.has(name)) converts(analysis, value, offset);
+      else analysis.use(value, 'argument', offset);
+    }
   else if (!textFunctions.has(name) && !measuringFunctions.has(name))
     for (const value of values) analysis.use(value, 'argument', offset);
   return derive(values, kind);

@@ -10,7 +10,8 @@ const text = (value: string | number | null | undefined): string =>
 const queries = {
   facts: 'SELECT @@version, @@lower_case_table_names, @@global.sql_mode',
   // One look at each table: TABLES would open all of them once more. Sorting is left to us, it would fill the server's disk.
-  columns: `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, ORDINAL_POSITION
+  columns: `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, IS_NULLABLE, ORDINAL_POSITION, COLUMN_TYPE,
+      COLLATION_NAME
     FROM information_schema.COLUMNS`,
   views: 'SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS',
   routines: `SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_DEFINITION FROM information_schema.ROUTINES
@@ -38,7 +39,7 @@ export async function loadCatalog(connection: mysql.Connection): Promise<Catalog
   catalog.version = text(facts?.[0]);
   catalog.sqlMode = text(facts?.[2]);
   let table: Table | undefined;
-  for (const [schema, name, column, type, nullable, ordinal] of await run('columns')) {
+  for (const [schema, name, column, type, nullable, ordinal, declared, collation] of await run('columns')) {
     if (table === undefined || table.schema !== schema || table.name !== name)
       table = catalog.table(text(schema), text(name)) ?? catalog.addTable(text(schema), text(name), 'table');
     // Rows of a table come in order from most servers.
@@ -47,6 +48,7 @@ export async function loadCatalog(connection: mysql.Connection): Promise<Catalog
       name: text(column),
       type: wireType(text(type)),
       notNull: nullable === 'NO',
+      declared: `${text(declared)} ${text(collation)}`.trim().toLowerCase(),
     };
   }
   for (const [schema, name, definition] of await run('views')) {

@@ -6,6 +6,8 @@ export interface Column {
   /** Wire type byte (Protocol::ColumnType); 0 where not known. */
   readonly type: number;
   readonly notNull: boolean;
+  /** Its type as the server writes it, with the collation of a text; left out where not known. */
+  readonly declared?: string;
 }
 
 export interface Table {

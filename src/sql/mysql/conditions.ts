@@ -206,7 +206,9 @@ export function compareValues(
         const texts = isText(column.type) ? other.parameters : undefined;
         const met = texts === undefined ? {} : { textParameters: texts };
         analysis.uses.push({ column, how: 'equality', constants: other.constants, offset, ...met });
-      } else if (other.pure) analysis.uses.push({ column, how: 'equality', with: plain(other.sources), offset });
+      } else if (other.pure && plain(other.sources).some((met) => isText(met.type) !== isText(column.type)))
+        analysis.uses.push({ column, how: 'computed', offset });
+      else if (other.pure) analysis.uses.push({ column, how: 'equality', with: plain(other.sources), offset });
       else analysis.uses.push({ column, how: 'join', offset });
     }
   }

@@ -31,6 +31,10 @@ export function definitions(
     } else if (each.kind === 'KeyPartOrExpression' && has(each, 'ExprWithParentheses')) {
       for (const value of evaluateAll(analysis, operands(kid(each, 'ExprWithParentheses') ?? each), scope))
         analysis.use(value, 'computed', firstToken(each)?.start);
+    } else if (each.kind === 'KeyPart' && has(each, 'FieldLength')) {
+      // The beginnings of values that must be unique, or that are counted, are a grouping of the rows.
+      const name = nameParts(each.kids[0])[0] ?? '';
+      analysis.use(evaluate(analysis, named(name), scope), 'group', firstToken(each)?.start);
     } else if (/^PartitionDef(Key|Hash|RangeList)$|^SubPartitions$/.test(each.kind)) {
       partitioned(analysis, each, scope);
     }

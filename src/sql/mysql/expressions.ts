@@ -222,18 +222,38 @@ function arithmetic(analysis: Analysis, tree: Tree, scope: Scope): Value {
   const values = evaluateAll(analysis, operands(tree), scope);
   if (allConstant(values)) return constant('number');
   const divides = tree.kids.some((each) => /^(DIV_OPERATOR|MOD_OPERATOR|DIV|MOD)$/.test(each.kind));
+  // A date past the last one is NULL, and a number past the largest an error.
+  const shifts = tree.kids.some((each) => each.kind.startsWith('INTERVAL') || each.kind === 'SimpleExprInterval');
+  const grows =
+    shifts || !operands(tree).every((each, at) => (values[at]?.constants ?? 0) === 0 || isSmall(each, tree));
   values.forEach((value, at) => {
     converts(analysis, value, firstToken(tree)?.start);
+    if (grows) analysis.use(value, 'argument', firstToken(tree)?.start);
     // Division by zero is told by NULL and a warning.
     if (divides && at > 0) analysis.use(value, 'argument', firstToken(tree)?.start);
   });
   return derive(values, 'number');
 }
 
+/** A literal so small that a number of any usual size does not overflow by it. */
+function isSmall(operand: Tree, whole: Tree): boolean {
+  const tokens = tokensOf(operand);
+  const most = whole.kids.some((each) => each.kind === 'MULT_OPERATOR') ? 12 : 1_000_000;
+  return (
+    tokens.length === 1 &&
+    tokens[0]?.kind === 'number' &&
+    /^[\d.]+$/.test(tokens[0].text) &&
+    Number(tokens[0].text) <= most
+  );
+}
+
 /** A text that is taken for a number or a date: whether it fits is told by a warning or an error. */
 export function converts(analysis: Analysis, value: Value, offset: number | undefined): void {
   if (value.kind !== 'number' && value.sources.size > 0) analysis.use(value, 'argument', offset);
 }
+
+/** DATE, TIMESTAMP, DATETIME and their newer forms, as the wire numbers types. */
+const dates: ReadonlySet<number> = new Set([7, 10, 12, 14, 17, 18]);
 
 function cast(analysis: Analysis, tree: Tree, scope: Scope): Value {
   const [value] = evaluateAll(analysis, operands(tree).slice(0, 1), scope);
@@ -242,6 +262,11 @@ function cast(analysis: Analysis, tree: Tree, scope: Scope): Value {
   const kind = text ? 'text' : 'number';
   if (value === undefined || value.constants > 0) return constant(kind, value?.constants ?? 1);
   if (!text) converts(analysis, value, firstToken(tree)?.start);
+  // A number that is no date gives NULL, one of too many digits a warning.
+  const dated = ['DATE', 'DATETIME', 'TIME', 'YEAR'].some((word) => has(type, word));
+  const digits = Number(tokensOf(type ?? tree).find((token) => token.kind === 'number')?.text ?? 65);
+  const cut = (dated && ![...value.sources.keys()].every((source) => dates.has(source.type))) || (!text && digits < 10);
+  if (cut && value.sources.size > 0) analysis.use(value, 'argument', firstToken(tree)?.start);
   return derive([value], kind);
 }
 

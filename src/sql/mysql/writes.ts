@@ -74,8 +74,31 @@ function write(analysis: Analysis, columns: readonly Column[], value: Value, tre
   for (const column of columns) {
     analysis.columns.add(column);
     analysis.flow(value.sources, { kind: 'column', column });
+    for (const [source, how] of value.sources)
+      if (how !== 0 && source !== column && !holds(column, source)) analysis.use(value, 'argument');
     store(analysis, column, tree);
   }
+}
+
+/** Whether a column holds every value of another: what it does not hold is cut, with a warning at most, and compared as cut. */
+function holds(column: Column, source: Column): boolean {
+  if (column.declared === undefined || source.declared === undefined || column.declared === source.declared)
+    return true;
+  const [into, from] = [texts.exec(column.declared), texts.exec(source.declared)];
+  if (into === null || from === null || into[3] !== from[3]) return false;
+  return lengthOf(into) >= lengthOf(from);
+}
+
+const texts = /^((?:var)?char|tinytext|text|mediumtext|longtext)(?:\((\d+)\))?( .*)?$/;
+const lengths: ReadonlyMap<string, number> = new Map([
+  ['tinytext', 255],
+  ['text', 65_535],
+  ['mediumtext', 2 ** 24 - 1],
+  ['longtext', 2 ** 32 - 1],
+]);
+
+function lengthOf(type: RegExpExecArray): number {
+  return lengths.get(type[1] ?? '') ?? Number(type[2] ?? 1);
 }
 
 /** Literals and parameters that go into a column as they are. */
@@ -340,7 +363,10 @@ function returns(
 
 function load(analysis: Analysis, tree: Tree, scope: Scope): void {
   analysis.verbs.add('load');
-  if (!has(tree, 'LOCAL')) analysis.verbs.add('file');
+  if (!has(tree, 'LOCAL')) {
+    analysis.verbs.add('file');
+    analysis.sideDoor('LOAD', 'reads a file of the server, which holds its tables and its logs');
+  }
   const item = target(analysis, tree);
   const inner = new Scope(scope);
   inner.items = [item];
