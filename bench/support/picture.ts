@@ -16,7 +16,7 @@ export interface Bars {
 }
 
 const width = 800;
-const left = 190;
+const left = 222;
 const right = 90;
 const barHeight = 18;
 const pitch = 26;
