@@ -136,5 +136,8 @@ export async function runFile({ folder, port, password }: Leg, name: string): Pr
   clearTimeout(timer);
   await output.close();
   await input.close();
-  return (await readFile(path, 'latin1')).replaceAll(folder, '<folder>').replaceAll(String(port), '<port>');
+  return (await readFile(path, 'latin1'))
+    .replaceAll(folder, '<folder>')
+    .replaceAll(`port ${port}`, 'port N')
+    .replaceAll(`"${port}"`, '"N"');
 }

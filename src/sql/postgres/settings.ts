@@ -4,20 +4,15 @@ import { evaluate } from './expressions.ts';
 import type { Scope } from './scope.ts';
 import { as, type Node, type VariableSetStmt } from './tree.ts';
 
-/** Changing one of these would make the server read SQL otherwise than we do, act as someone else, or load code. */
+/** Changing one of these would make the server read SQL otherwise than we do. */
 const forbidden: ReadonlyMap<string, string> = new Map([
   ['standard_conforming_strings', 'it changes how strings are read'],
   ['backslash_quote', 'it changes how strings are read'],
-  ['escape_string_warning', 'it has no use but to probe how strings are read'],
   ['transform_null_equals', 'it changes what conditions mean'],
   ['client_encoding', 'the gateway reads texts as UTF8'],
-  ['is_superuser', 'it is not for clients to set'],
-  ['local_preload_libraries', 'it loads code into the server'],
-  ['session_preload_libraries', 'it loads code into the server'],
-  ['dynamic_library_path', 'it loads code into the server'],
 ]);
 
-/** These take an administrator, and no masks: they lift a guard of the server's, or send what it thinks to its log or the client. */
+/** These take an administrator, and no masks: they lift a guard of the server's, load code, or send what it thinks to its log or the client. */
 const guarded: ReadonlyMap<string, string> = new Map([
   ['role', 'the session acts as the identity that logged in'],
   ['session_authorization', 'the session acts as the identity that logged in'],
@@ -30,6 +25,11 @@ const guarded: ReadonlyMap<string, string> = new Map([
   ['debug_print_raw_parse', 'it sends trees of statements to the client'],
   ['debug_print_rewritten', 'it sends trees of statements to the client'],
   ['debug_print_plan', 'it sends plans of statements to the client'],
+  ['escape_string_warning', 'it has no use but to probe how strings are read'],
+  ['is_superuser', 'it is not for clients to set'],
+  ['local_preload_libraries', 'it loads code into the server'],
+  ['session_preload_libraries', 'it loads code into the server'],
+  ['dynamic_library_path', 'it loads code into the server'],
   ['log_statement', 'it belongs to the server'],
   ['log_parser_stats', 'it belongs to the server'],
   ['log_planner_stats', 'it belongs to the server'],
@@ -41,20 +41,14 @@ const guarded: ReadonlyMap<string, string> = new Map([
   ['trace_sort', 'it sends traces to the client'],
 ]);
 
-/** Reading stays right with these; they are the usual ones of drivers and ORMs. Extensions' own names hold a dot. */
-function verdict(name: string): string | undefined {
-  const why = forbidden.get(name);
-  if (why !== undefined) return why;
-  if (
-    name.startsWith('plpgsql.') ||
-    name.startsWith('auto_explain.') ||
-    name.startsWith('pg_stat_statements.') ||
-    name.startsWith('plpython') ||
-    name.startsWith('plperl')
-  ) {
-    return 'it changes what functions do or what is sent about statements';
-  }
-  return undefined;
+/** Why a setting takes an administrator and no masks, if it does. Extensions' own names hold a dot. */
+function guardOf(name: string): string | undefined {
+  return (
+    guarded.get(name) ??
+    (/^(?:plpgsql|auto_explain|pg_stat_statements)\.|^(?:plpython|plperl)/.test(name)
+      ? 'it changes what functions do or what is sent about statements'
+      : undefined)
+  );
 }
 
 /** Notes that a statement changes a setting; forbids what must not be changed. */
@@ -65,7 +59,7 @@ export function noteSetting(analysis: Analysis, rawName: string, value: string |
   if (name === 'search_path') pathEffect(analysis, analysis.inside === 0 ? value : undefined, false, false);
   if (/^(enable_|geqo)|_cost$/.test(name))
     analysis.sideDoor(name, "a plan of the client's choice returns rows in the order of their values");
-  const why = verdict(name);
+  const why = forbidden.get(name);
   // Setting what holds already is what drivers do at login.
   const harmless =
     (name === 'client_encoding' && value !== undefined && /^(utf-?8|unicode)$/i.test(value)) ||
@@ -73,7 +67,7 @@ export function noteSetting(analysis: Analysis, rawName: string, value: string |
     (name === 'default_table_access_method' && value === 'heap') ||
     (name === 'session_replication_role' && value === 'origin');
   if (harmless) return;
-  const guard = guarded.get(name);
+  const guard = guardOf(name);
   if (guard !== undefined) {
     analysis.verbs.add('admin');
     analysis.unreadable('rows', `the setting ${name}`, guard);

@@ -126,7 +126,7 @@ public class Scenario {
       }
       s.execute("do $$ begin raise warning 'said'; end $$");
       show("warning", s.getWarnings().getMessage());
-      s.execute("create function twice(inout n int) language sql as 'select n * 2'");
+      s.execute("create function twice(n int) returns int language sql as 'select n * 2'");
       try (CallableStatement call = c.prepareCall("{? = call jdbc.twice(?)}")) {
         call.registerOutParameter(1, Types.INTEGER);
         call.setInt(2, 21);
