@@ -87,6 +87,8 @@ export class RowMasker {
       const length = view.getInt32(at);
       column += 1;
       if (length < 0) {
+        // NULL is -1, and nothing else is below zero.
+        if (length !== -1) throw this.malformed();
         at += 4;
         continue;
       }
@@ -125,6 +127,7 @@ export class RowMasker {
       at = stop;
       pending = stop;
     }
+    if (column === this.columns && at !== end) throw this.malformed();
     if (from < 0) {
       output.forward(bytes, start, end);
       return end - start;
