@@ -41,6 +41,8 @@ export function decodeRowDescription(bytes: Buffer, start: number, end: number):
     });
     at = nul + 19;
   }
+  // A description read otherwise than the client reads it would put the masks in the wrong places.
+  if (count < 0 || at !== end) throw new UpstreamProtocolError('a RowDescription does not hold the fields it counts');
   return fields;
 }
 

@@ -2,10 +2,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { FieldMask } from '../../../protocols/gate.ts';
+import { decodeRowDescription, UpstreamProtocolError } from '../../../protocols/postgres/backend.ts';
 import { MalformedRow, RowMasker } from '../../../protocols/postgres/rows.ts';
 import type { Output } from '../../../protocols/shared/output.ts';
 import { RowRoom } from '../../../protocols/shared/row-room.ts';
 import { type MaskSpec, maskKey, planMask } from '../../../src/masking/index.ts';
+
+import { message } from './support.ts';
 
 const runs = { numRuns: 300, seed: Number(process.env.SEED ?? Date.now() % 2 ** 31) };
 const key = maskKey('a secret of the tests', 'shop');
@@ -131,4 +134,25 @@ test('a row cut short anywhere before its last masked value is refused, and the 
     expect(() => masker.row(chunk, good.length, chunk.length, output)).toThrow(MalformedRow);
     expect(taken()).toEqual(dataRow([masked(masks[0], Buffer.from('first')), masked(masks[1], Buffer.from('second'))]));
   }
+});
+
+test('a RowDescription that does not hold what it counts is no description', () => {
+  const field = Buffer.concat([Buffer.from('ssn\0'), Buffer.alloc(18)]);
+  const described = (count: number, ...parts: Buffer[]) => {
+    const body = Buffer.concat([Buffer.from([(count >> 8) & 255, count & 255]), ...parts]);
+    const frame = message('T', body);
+    return decodeRowDescription(frame, 0, frame.length);
+  };
+  expect(described(1, field).map(({ name }) => name)).toEqual(['ssn']);
+  for (const count of [0, 2, -1, 0x8001])
+    expect(() => described(count, field), String(count)).toThrow(UpstreamProtocolError);
+  expect(() => described(1, field, field)).toThrow(UpstreamProtocolError);
+});
+
+test('a row with a length below NULL, or with bytes behind its last value, goes no further', () => {
+  const { output } = collector();
+  const masker = new RowMasker([undefined, textMask({ kind: 'redact' })], new RowRoom(output));
+  const row = (...bytes: number[]) => message('D', Buffer.from([0, 2, ...bytes]));
+  for (const bad of [row(0, 0, 0, 1, 65, 255, 255, 0, 1, 65), row(0, 0, 0, 1, 65, 0, 0, 0, 1, 66, 67)])
+    expect(() => masker.row(bad, 0, bad.length, output)).toThrow(MalformedRow);
 });
