@@ -283,7 +283,7 @@ export async function fuzz(
       return;
     }
     if (direction === 'server') client.send(say.query(`select ${i}`));
-    else client.socket.end(direction === 'server login' ? undefined : mutant);
+    else client.socket.end(direction === 'server login' ? Buffer.alloc(0) : mutant);
     try {
       await client.until(() => client.closed, 5_000);
     } catch {
