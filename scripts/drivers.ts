@@ -79,6 +79,11 @@ const node = (name: string): Scenario => ({
 
 await mkdir(scratch, { recursive: true });
 const scenarios = [node('pg'), node('postgres.js')];
+for (const name of ['psql', 'pgbench', 'pg_dump']) {
+  if (await available(name, '--version'))
+    scenarios.push({ name, command: ['bash', join(here, 'programs', `${name}.sh`)] });
+  else process.stdout.write(`not there: ${name}\n`);
+}
 for (const [name, needs, prepare] of [
   ['Python', ['python3', '--version'], python],
   ['Go', ['go', 'version'], go],

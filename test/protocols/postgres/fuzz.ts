@@ -273,18 +273,17 @@ export async function fuzz(
     const mutant = mutate(originals[Math.floor(next() * originals.length)] ?? Buffer.alloc(0), next);
     const label = `${direction} mutant ${i} of seed ${seed}`;
     wrong.set(String(i), mutant);
-    let client: RawClient;
-    if (direction === 'start-up') {
-      client = await RawClient.connect(gateway.port);
-      client.socket.end(mutant);
-    } else if (direction === 'server login') {
-      client = await RawClient.open(gateway.port, { parameters: { 'x.number': String(i) } });
-      client.socket.end();
-    } else {
-      client = await RawClient.open(gateway.port);
-      if (direction === 'server') client.send(say.query(`select ${i}`));
-      else client.socket.end(mutant);
+    const open = { parameters: direction === 'server login' ? { 'x.number': String(i) } : {} };
+    const client = await (direction === 'start-up'
+      ? RawClient.connect(gateway.port)
+      : RawClient.open(gateway.port, open)
+    ).catch(() => undefined);
+    if (client === undefined) {
+      problems.push(`${label}: the login hangs`);
+      return;
     }
+    if (direction === 'server') client.send(say.query(`select ${i}`));
+    else client.socket.end(direction === 'server login' ? Buffer.alloc(0) : mutant);
     try {
       await client.until(() => client.closed, 5_000);
     } catch {
