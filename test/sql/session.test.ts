@@ -120,11 +120,26 @@ describe('sessions of the Postgres reader', () => {
     'set standard_conforming_strings = off',
     `select set_config('standard_conforming_strings', 'off', false)`,
     `select set_config(lower('ROLE'), 'x', false)`,
+    `select set_config(name, 'off', false) from pg_settings where name = 'standard_conforming_strings'`,
+    `select set_config(name, 'off', false) from pg_settings where name like 'restrict%'`,
+    `select set_config(name, 'off', false) from pg_settings`,
+    `select set_config(name, 'off', false) from pg_settings where name = 'work_mem' or true`,
+    `select set_config(name, 'off', false) from pg_settings, customers where name = 'work_mem'`,
+    `select (select set_config(name, 'off', false) from (values ('role')) v(name)) from pg_settings where name = 'work_mem'`,
+    `select set_config(name, 'off', false) from (select 'role' as name) pg_settings where name = 'work_mem'`,
     'alter role postgres set standard_conforming_strings = off',
     `do $$ begin perform set_config('standard_conforming_strings', 'off', false); end $$`,
     'create function f() returns int language sql set standard_conforming_strings = off as $$ select 1 $$',
   ])('%s is forbidden', async (text) => {
     expect((await open().read(text)).kind).toBe('forbidden');
+  });
+
+  it('set_config of the one setting that a query picks from pg_settings is read as that setting, as pg_dump does it', async () => {
+    const [reading] = await read(
+      open(),
+      `select set_config(name, 'view, foreign-table', false) from pg_settings where name = 'restrict_nonsystem_relation_kind'`,
+    );
+    expect(reading?.settings).toEqual([{ name: 'restrict_nonsystem_relation_kind', value: 'view, foreign-table' }]);
   });
 
   it('texts that no parser can hold are refused, and the next one is read', async () => {

@@ -9,6 +9,7 @@ import { evaluate } from './expressions.ts';
 import { fromItems } from './from.ts';
 import { outputName } from './names.ts';
 import { bareColumn, type Item, Scope, wholeRow } from './scope.ts';
+import { settingNamed } from './settings.ts';
 import { as, kindOf, type Node, names, type SelectStmt } from './tree.ts';
 import {
   addChosen,
@@ -165,6 +166,7 @@ function plainSelect(analysis: Analysis, select: SelectStmt, scope: Scope): Quer
   const rows = new Map<Column, How>();
   fromItems(analysis, select.fromClause, scope, rows);
   addChosen(rows, condition(analysis, select.whereClause, scope).sources);
+  scope.setting = settingNamed(scope, select.whereClause);
   const { fields, open } = targets(analysis, select.targetList, scope);
   for (const node of select.groupClause ?? []) groupBy(analysis, node, fields, scope, rows);
   if (select.groupDistinct === true) analysis.literalSensitive = true;

@@ -36,6 +36,8 @@ export class Scope {
   variables: Variables | undefined;
   /** Values of $1, $2... inside a function. */
   parameters: ((index: number) => Value) | undefined;
+  /** The one setting that `name` stands for, where the only rows are those of pg_settings with that name. */
+  setting: string | undefined;
   /** Output columns that ORDER BY and GROUP BY may name. */
   constructor(parent: Scope | undefined) {
     this.parent = parent;

@@ -2,7 +2,7 @@
 import type { Analysis } from './analysis.ts';
 import { evaluate } from './expressions.ts';
 import type { Scope } from './scope.ts';
-import { as, type Node, type VariableSetStmt } from './tree.ts';
+import { as, type Node, names, type VariableSetStmt } from './tree.ts';
 
 /** Changing one of these would make the server read SQL otherwise than we do. */
 const forbidden: ReadonlyMap<string, string> = new Map([
@@ -131,6 +131,24 @@ function constantArguments(args: readonly Node[] | undefined): string | undefine
   return parts.map((part) => `"${part.replaceAll('"', '""')}"`).join(', ');
 }
 
+/**
+ * What `name` is in `FROM pg_settings WHERE name = 'work_mem'`, the way in which pg_dump sets what only some servers have; undefined
+ * for any other query.
+ */
+export function settingNamed({ items }: Scope, where: Node | undefined): string | undefined {
+  const [only] = items;
+  if (items.length !== 1 || only?.relation?.schema !== 'pg_catalog' || only.relation.name !== 'pg_settings')
+    return undefined;
+  const equality = as(where, 'A_Expr');
+  if (equality?.kind !== 'AEXPR_OP' || names(equality.name).join('.') !== '=' || !isName(equality.lexpr))
+    return undefined;
+  return as(equality.rexpr, 'A_Const')?.sval?.sval;
+}
+
+function isName(node: Node | undefined): boolean {
+  return names(as(node, 'ColumnRef')?.fields).join('.') === 'name';
+}
+
 /** set_config(name, value, is_local): the name must be there to be judged. */
 export function callSetConfig(analysis: Analysis, args: readonly Node[], scope: Scope): void {
   analysis.literalSensitive = true;
@@ -139,7 +157,7 @@ export function callSetConfig(analysis: Analysis, args: readonly Node[], scope: 
     const arg = as(node, 'NamedArgExpr')?.arg ?? node;
     return (as(arg, 'A_Const') ?? as(as(arg, 'TypeCast')?.arg, 'A_Const'))?.sval?.sval;
   };
-  const name = literal(args[0]);
+  const name = literal(args[0]) ?? (isName(args[0]) ? scope.setting : undefined);
   if (name === undefined || args.some((arg) => as(arg, 'NamedArgExpr') !== undefined)) {
     analysis.forbidden ??= {
       rule: 'forbidden-setting',
