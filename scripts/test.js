@@ -19,6 +19,9 @@ const optionalPrograms = {
   mariadb: 'sessions of the mariadb client',
   'mariadb-dump': 'dumps by mariadb-dump',
 };
+/** MariaDB stands in for it everywhere but in these. */
+const mysqlItself = "MySQL's own server (MYSQL_SERVER=/path/to/mysqld)";
+optionalPrograms[mysqlItself] = 'logins to its caching_sha2_password';
 
 /** The script behind a package's command, so that nothing depends on npx, a shell or the PATH. */
 function command(packageName, name = packageName) {
@@ -110,6 +113,7 @@ failed += await check('tsc --noEmit', command('typescript', 'tsc'), ['--noEmit',
 
 const servers = await bringUpServers();
 missing.push(...servers.missing);
+if (process.env.MYSQL_SERVER === undefined && process.env.MYSQL_URL === undefined) missing.push(mysqlItself);
 if (missing.length > 0)
   console.log(
     `\nnot on this machine: ${missing.join(', ')}; left out: ${missing.map((name) => optionalPrograms[name] ?? name).join(', ')}`,
