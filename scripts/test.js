@@ -21,7 +21,7 @@ const optionalPrograms = {
 };
 /** MariaDB stands in for it everywhere but in these. */
 const mysqlItself = "MySQL's own server (MYSQL_SERVER=/path/to/mysqld)";
-optionalPrograms[mysqlItself] = 'logins to its caching_sha2_password';
+const leftOut = { ...optionalPrograms, [mysqlItself]: 'logins to its caching_sha2_password' };
 
 /** The script behind a package's command, so that nothing depends on npx, a shell or the PATH. */
 function command(packageName, name = packageName) {
@@ -116,7 +116,7 @@ missing.push(...servers.missing);
 if (process.env.MYSQL_SERVER === undefined && process.env.MYSQL_URL === undefined) missing.push(mysqlItself);
 if (missing.length > 0)
   console.log(
-    `\nnot on this machine: ${missing.join(', ')}; left out: ${missing.map((name) => optionalPrograms[name] ?? name).join(', ')}`,
+    `\nnot on this machine: ${missing.join(', ')}; left out: ${missing.map((name) => leftOut[name] ?? name).join(', ')}`,
   );
 
 console.log('\n> vitest');
