@@ -5,8 +5,6 @@ import { holdYoungGeneration } from './cli/memory.ts';
 import { fail } from './cli/output.ts';
 import { version } from './cli/version.ts';
 
-holdYoungGeneration();
-
 const program = new Command('sallyport')
   .description(
     'The guarded door in front of your databases: identity on the wire, statements judged, rows masked, everything on record.',
@@ -21,7 +19,10 @@ program
   .command('serve')
   .description('run the gateway')
   .requiredOption(...configOption)
-  .action(async (options: { config: string }) => (await import('./cli/serve.ts')).serve(options.config));
+  .action(async (options: { config: string }) => {
+    holdYoungGeneration();
+    await (await import('./cli/serve.ts')).serve(options.config);
+  });
 
 program
   .command('check')
@@ -276,7 +277,10 @@ program
   .command('demo')
   .description('the whole product on an embedded PostgreSQL, with a scripted agent')
   .option('--once', 'end after the script, with 0 if every step happened')
-  .action(async (options: { once?: boolean }) => (await import('./cli/demo.ts')).demo(options.once === true));
+  .action(async (options: { once?: boolean }) => {
+    holdYoungGeneration();
+    await (await import('./cli/demo.ts')).demo(options.once === true);
+  });
 
 function withFilters(command: Command): Command {
   return command
