@@ -9,7 +9,6 @@ import {
   type DoorParts,
   door,
   type Failure,
-  failed,
   type Identity,
   type IdentityVerifier,
   invalid,
@@ -17,6 +16,7 @@ import {
   Rate,
   type RateLimit,
   refusedRecord,
+  tooLong,
 } from '../identity/index.ts';
 import { agreeing } from './people.ts';
 import type { Approvals, Grant, GrantState, NotTaken } from './types.ts';
@@ -59,8 +59,6 @@ export function grantEndpoint(parts: GrantEndpointParts): Hono {
       ? grant
       : { status: 404, error: 'invalid_request', description: 'this identity has made no request of this id' };
   };
-  const tooLong = (context: Context) =>
-    failed(context, { status: 413, error: 'invalid_request', description: 'the request is too long' });
 
   return new Hono()
     .post(

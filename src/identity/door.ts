@@ -85,6 +85,11 @@ export function failed(context: Context, failure: Failure): Response {
   return context.json({ error, error_description: description }, status);
 }
 
+/** The answer to a body that is larger than its endpoint reads. */
+export function tooLong(context: Context): Response {
+  return failed(context, { status: 413, error: 'invalid_request', description: 'the request is too long' });
+}
+
 /** RFC 6749, 5.1 */
 function uncached(context: Context): void {
   context.header('Cache-Control', 'no-store');

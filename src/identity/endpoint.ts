@@ -6,7 +6,7 @@ import type { AuditSink } from '../audit/index.ts';
 import type { Address, Config } from '../config/index.ts';
 import type { Store } from '../store/types.ts';
 import { revokeCredential } from './credentials.ts';
-import { type Client, type DoorParts, door, type Failure, failed, invalid, plain } from './door.ts';
+import { type Client, type DoorParts, door, type Failure, invalid, plain, tooLong } from './door.ts';
 import { connectionUrl, type ExchangeAnswer, type ExchangeRequest, exchange } from './exchange.ts';
 import { issuedRecord, refusedRecord } from './records.ts';
 import type { Identity } from './types.ts';
@@ -43,8 +43,6 @@ const defaultLimits = { all: { burst: 500, perSecond: 100 }, refused: { burst: 3
 export function tokenEndpoint(parts: TokenEndpointParts): Hono {
   const limits = parts.limits ?? defaultLimits;
   const enter = door({ ...parts, limits }, 'the gateway could not issue a credential; its log says why');
-  const tooLong = (context: Context) =>
-    failed(context, { status: 413, error: 'invalid_request', description: 'the request is too long' });
   return new Hono().post(
     '/token',
     bodyLimit({ maxSize: longestBody, onError: tooLong }),

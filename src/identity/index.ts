@@ -11,7 +11,7 @@ export {
   revokeCredential,
   type StoredCredential,
 } from './credentials.ts';
-export { type Client, type DoorParts, door, type Failure, failed, invalid, plain } from './door.ts';
+export { type Client, type DoorParts, door, type Failure, invalid, tooLong } from './door.ts';
 export { credentialType, grantTypes, type TokenEndpointParts, tokenEndpoint } from './endpoint.ts';
 export { type Check, IdentityError, KeysUnavailableError, LocalIssuerError } from './errors.ts';
 export {
