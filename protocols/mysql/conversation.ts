@@ -2,6 +2,7 @@
 import type { GateSession, Plan } from '../gate.ts';
 import type { TextEncoding } from './charset.ts';
 import { capability, status } from './constants.ts';
+import { isMariadb } from './handshake-messages.ts';
 import type { RowMasker } from './rows.ts';
 import type { Run } from './run.ts';
 
@@ -82,7 +83,7 @@ export class Conversation {
     this.session = session;
     this.client = client;
     this.server = server;
-    this.mariadb = /mariadb/i.test(server.serverVersion);
+    this.mariadb = isMariadb(server.serverVersion);
     this.inTransaction = (flags & status.IN_TRANS) !== 0;
   }
 

@@ -5,6 +5,11 @@ import { capability, header } from './constants.ts';
 /** Length of the challenge in greetings and AuthSwitchRequests, its closing NUL not counted. */
 export const scrambleLength = 20;
 
+/** Whether a server is MariaDB, by the version that its greeting tells. */
+export function isMariadb(serverVersion: string): boolean {
+  return /mariadb/i.test(serverVersion);
+}
+
 /** HandshakeV10: what a server says first. */
 export interface Greeting {
   readonly serverVersion: string;

@@ -9,6 +9,7 @@ import {
   decodeHandshakeResponse,
   encodeGreeting,
   type HandshakeResponse,
+  isMariadb,
   isSslRequest,
   scrambleLength,
 } from './handshake-messages.ts';
@@ -47,7 +48,7 @@ export function newScramble(): Buffer {
 
 /** Greets and reads up to and including the handshake response. */
 export async function greet(socket: Socket, options: GreetingOptions): Promise<StartUp> {
-  const mariadb = /mariadb/i.test(options.serverVersion);
+  const mariadb = isMariadb(options.serverVersion);
   const offered =
     (offeredCapabilities & ~(mariadb ? capability.LONG_PASSWORD : 0)) |
     (options.tls === undefined ? 0 : capability.SSL);

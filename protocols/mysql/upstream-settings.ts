@@ -4,6 +4,7 @@ import { Reader } from './bytes.ts';
 import { capability, command, header, trackedVariables } from './constants.ts';
 import { UpstreamProtocolError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
+import { isMariadb } from './handshake-messages.ts';
 import { decodeErr } from './messages.ts';
 
 /** The settings that decide how a statement is read, and that the session is told of. */
@@ -27,7 +28,7 @@ export function preludeOf({ settings, statementTimeoutMs }: Upstream, serverVers
   if (statementTimeoutMs !== undefined) {
     // MariaDB has seconds, for all statements; MySQL milliseconds, for SELECT alone.
     assignments.push(
-      /mariadb/i.test(serverVersion)
+      isMariadb(serverVersion)
         ? `max_statement_time = ${statementTimeoutMs / 1000}`
         : `max_execution_time = ${Math.max(1, Math.round(statementTimeoutMs))}`,
     );
