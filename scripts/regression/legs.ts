@@ -5,11 +5,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { pino } from 'pino';
-import { loadConfig } from '../../src/config/index.ts';
-import { startGateway } from '../../src/gateway.ts';
-import { issueLocalToken } from '../../src/identity/index.ts';
 import { type EmbeddedServer, startEmbedded } from '../../src/store/index.ts';
+import { everythingThrough } from '../../test/drivers/sides.ts';
 
 /** A file that has not ended by then is ended; its output so far is compared. */
 const limitMs = Number(process.env.REGRESS_LIMIT ?? 180) * 1000;
@@ -40,7 +37,7 @@ export async function openLegs(work: string, fill: (folder: string) => Promise<v
       },
     });
     if (!known) await prepare(server);
-    const gateway = name === 'leg3' ? await throughGateway(folder, server) : undefined;
+    const gateway = name === 'leg3' ? await everythingThrough(folder, server, 'regression') : undefined;
     legs.push({
       folder,
       port: gateway?.port ?? server.port,
@@ -67,42 +64,6 @@ async function prepare(server: EmbeddedServer): Promise<void> {
   await writeFile(join(server.directory, 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\n');
   await client.query('select pg_reload_conf()');
   await client.end();
-}
-
-async function throughGateway(folder: string, server: EmbeddedServer) {
-  const file = join(folder, 'sallyport.yaml');
-  await writeFile(join(folder, 'password'), server.password, { mode: 0o600 });
-  await writeFile(
-    file,
-    `listen:
-  postgres: 127.0.0.1:0
-identity:
-  issuers:
-    - local: true
-targets:
-  regression:
-    dialect: postgres
-    url: postgres://postgres@127.0.0.1:${server.port}/regression
-    password: { file: password }
-    tls: disable
-roles:
-  - name: everything
-    groups: [everything]
-    targets: [regression]
-    allow: [read, write, ddl, session, admin]
-keep-application-name: true
-audit:
-  journal: journal
-  durable: false
-`,
-  );
-  const config = await loadConfig(file);
-  const running = await startGateway(config, pino({ level: 'silent' }));
-  return {
-    port: running.postgres?.port ?? 0,
-    token: await issueLocalToken(config, { sub: 'regression', groups: ['everything'], ttlMs: 3_600_000 }),
-    stop: () => running.drain(0),
-  };
 }
 
 /** As pg_regress runs it (pg_regress_main.c, "psql_start_test"): both streams in one file, so that their order is kept. */

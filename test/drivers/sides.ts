@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { loadConfig } from '../../src/config/index.ts';
 import { startGateway } from '../../src/gateway.ts';
 import { issueLocalToken } from '../../src/identity/index.ts';
-import { startEmbedded } from '../../src/store/index.ts';
+import { type EmbeddedServer, startEmbedded } from '../../src/store/index.ts';
 
 const run = promisify(execFile);
 
@@ -22,27 +22,23 @@ export interface Sides {
   stop(): Promise<void>;
 }
 
-export interface SidesOptions {
-  /** A server that runs already; left out: one of our own. */
-  readonly server?: { readonly port: number; readonly password: string };
-  /** The database's name, which is the target's name too. */
-  readonly database?: string;
+export interface Through {
+  readonly port: number;
+  /** A token of an identity that may do everything. */
+  readonly token: string;
+  stop(): Promise<void>;
 }
 
-/** Starts what is needed. The name of database and target is the same, so that a program can be told the same words for both sides. */
-export async function openSides(options: SidesOptions = {}): Promise<Sides> {
-  const own =
-    options.server === undefined ? await startEmbedded({ settings: { max_prepared_transactions: '10' } }) : undefined;
-  const { port, password } = options.server ?? own ?? { port: 0, password: '' };
-  const database = options.database ?? 'drivers';
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
-  await client.connect();
-  await client.query(`create database ${database} template template0`);
-  await client.end();
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-drivers-'));
-  await writeFile(join(folder, 'password'), password, { mode: 0o600 });
+/** A gateway before a database, with one role that allows everything; its files are put into `folder`. */
+export async function everythingThrough(
+  folder: string,
+  server: Pick<EmbeddedServer, 'port' | 'password'>,
+  database: string,
+): Promise<Through> {
+  const file = join(folder, 'sallyport.yaml');
+  await writeFile(join(folder, 'password'), server.password, { mode: 0o600 });
   await writeFile(
-    join(folder, 'sallyport.yaml'),
+    file,
     `listen:
   postgres: 127.0.0.1:0
 identity:
@@ -51,7 +47,7 @@ identity:
 targets:
   ${database}:
     dialect: postgres
-    url: postgres://postgres@127.0.0.1:${port}/${database}
+    url: postgres://postgres@127.0.0.1:${server.port}/${database}
     password: { file: password }
     tls: disable
 roles:
@@ -65,9 +61,25 @@ audit:
   durable: false
 `,
   );
-  const config = await loadConfig(join(folder, 'sallyport.yaml'));
+  const config = await loadConfig(file);
   const running = await startGateway(config, pino({ level: 'silent' }));
-  const token = await issueLocalToken(config, { sub: 'driver', groups: ['everything'], ttlMs: 3_600_000 });
+  return {
+    port: running.postgres?.port ?? 0,
+    token: await issueLocalToken(config, { sub: database, groups: ['everything'], ttlMs: 3_600_000 }),
+    stop: () => running.drain(0),
+  };
+}
+
+/** Starts what is needed. The name of database and target is the same, so that a program can be told the same words for both sides. */
+export async function openSides(): Promise<Sides> {
+  const server = await startEmbedded({ settings: { max_prepared_transactions: '10' } });
+  const database = 'drivers';
+  const client = new pg.Client({ connectionString: server.url() });
+  await client.connect();
+  await client.query(`create database ${database} template template0`);
+  await client.end();
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-drivers-'));
+  const gateway = await everythingThrough(folder, server, database);
   const side = (at: number, secret: string): Side => ({
     PGHOST: '127.0.0.1',
     PGPORT: String(at),
@@ -76,11 +88,11 @@ audit:
     PGDATABASE: database,
   });
   return {
-    direct: side(port, password),
-    gateway: side(running.postgres?.port ?? 0, token),
+    direct: side(server.port, server.password),
+    gateway: side(gateway.port, gateway.token),
     async stop() {
-      await running.drain(0);
-      await own?.stop();
+      await gateway.stop();
+      await server.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };

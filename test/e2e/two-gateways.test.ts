@@ -1,10 +1,9 @@
 // Two gateway processes on one store: what is held on one is decided on the other, and a revocation is good on both.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { decodeJwt } from 'jose';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -14,11 +13,10 @@ import { loadConfig } from '../../src/config/index.ts';
 import { issueLocalToken } from '../../src/identity/index.ts';
 import { type EmbeddedServer, openStore, startEmbedded } from '../../src/store/index.ts';
 import { execute } from '../support/postgres.ts';
+import { bin, endServing, portIn, readyLine, startServing } from './serving.ts';
 
 // Every command is a process of its own.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
-
-const bin = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
 
 interface Running {
   readonly port: number;
@@ -71,28 +69,9 @@ rules:
     approvers: { groups: [dba], count: 1, timeout: 10m }
 `,
   );
-  const child = spawn(process.execPath, [bin, 'serve', '-c', file], {
-    env: { ...process.env, E2E_SHOP_PASSWORD: 'gateway-secret', SALLYPORT_LOG: 'warn' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = startServing(file, { E2E_SHOP_PASSWORD: 'gateway-secret', SALLYPORT_LOG: 'warn' });
   children.push(child);
-  const line = await new Promise<string>((resolve, reject) => {
-    let out = '';
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-      if (out.includes('\n')) resolve(out);
-    });
-    child.once('exit', (code) => reject(new Error(`the gateway ended with ${code}`)));
-  });
-  const port = Number(/postgres=[^:]+:(\d+)/.exec(line)?.[1]);
-  return { port, file, journal, process: child };
-}
-
-async function stop({ process: child }: Pick<Running, 'process'>, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const over = new Promise((resolve) => child.once('exit', resolve));
-  child.kill(signal);
-  await over;
+  return { port: portIn(await readyLine(child), 'postgres'), file, journal, process: child };
 }
 
 beforeAll(async () => {
@@ -112,7 +91,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all(children.map((process) => stop({ process })));
+  await Promise.all(children.map((child) => endServing(child)));
   await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
@@ -333,7 +312,7 @@ test('a gateway that is killed loses its holds: they are withdrawn, not run', as
   const client = await connect(third, 'crew-6');
   const run = client.query(`update notes set body = 'killed'`).catch(() => undefined);
   const hold = await listed(first, `'killed'`);
-  await stop(third, 'SIGKILL');
+  await endServing(third.process, 'SIGKILL');
   await run;
   const state = async () => {
     const { out } = await sallyport(first, 'approvals', 'list', '--all', '--json');

@@ -1,11 +1,10 @@
 // A gateway of two workers: sessions on both, and everything that must reach the right one, or both.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect as connectTo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -15,10 +14,10 @@ import { issueLocalToken } from '../../src/identity/index.ts';
 import { type EmbeddedServer, startEmbedded } from '../../src/store/index.ts';
 import { mariadbDatabase } from '../support/mariadb.ts';
 import { execute } from '../support/postgres.ts';
+import { bin, endServing, portIn, readyLine, startServing } from './serving.ts';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
-const bin = fileURLToPath(new URL('../../bin/sallyport.js', import.meta.url));
 const patient = { timeout: 60_000, interval: 100 };
 
 let server: EmbeddedServer;
@@ -82,30 +81,22 @@ loop-breaker: { repeats: 10, within: 1m, pause: 1m }
 console: { viewers: [staff], admins: [leads] }
 `;
   await writeFile(file, text);
-  gateway = spawn(process.execPath, [bin, 'serve', '-c', file], {
-    env: {
-      ...process.env,
-      E2E_SHOP_PASSWORD: 'gateway-secret',
-      E2E_CRM_PASSWORD: password,
-      SALLYPORT_LOG: process.env.SALLYPORT_LOG ?? 'fatal',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
+  gateway = startServing(file, {
+    E2E_SHOP_PASSWORD: 'gateway-secret',
+    E2E_CRM_PASSWORD: password,
+    SALLYPORT_LOG: process.env.SALLYPORT_LOG ?? 'fatal',
   });
-  const line = await new Promise<string>((resolve, reject) => {
-    let out = '';
-    gateway.stdout?.setEncoding('utf8').on('data', (more: string) => {
-      out += more;
-      if (out.includes('\n')) resolve(out);
-    });
-    gateway.once('exit', (code) => reject(new Error(`the gateway ended with ${code}`)));
-  });
-  const portOf = (name: string) => Number(new RegExp(`${name}=[^:]+:(\\d+)`).exec(line)?.[1]);
-  ports = { postgres: portOf('postgres'), mysql: portOf('mysql'), url: /console=(\S+)/.exec(line)?.[1] ?? '' };
+  const line = await readyLine(gateway);
+  ports = {
+    postgres: portIn(line, 'postgres'),
+    mysql: portIn(line, 'mysql'),
+    url: /console=(\S+)/.exec(line)?.[1] ?? '',
+  };
   config = await loadConfig(file);
 });
 
 afterAll(async () => {
-  await stop();
+  if (gateway !== undefined) await endServing(gateway);
   await server?.stop();
   await rm(folder, { recursive: true, force: true });
 });
@@ -116,13 +107,6 @@ afterEach(async () => {
   await Promise.all([...clients].map((client) => client.end().catch(() => undefined)));
   clients.clear();
 });
-
-async function stop(): Promise<number | null> {
-  if (gateway === undefined || gateway.exitCode !== null) return gateway?.exitCode ?? null;
-  const over = new Promise<number | null>((resolve) => gateway.once('exit', resolve));
-  gateway.kill('SIGTERM');
-  return over;
-}
 
 const token = (sub: string, groups: readonly string[] = ['crew-agent']) =>
   issueLocalToken(config, { sub, groups, ttlMs: 900_000 });
@@ -395,7 +379,7 @@ test('a worker that is killed takes its sessions with it, is started again, and 
 test('SIGTERM ends all of it, and every chain verifies', async () => {
   const { w1, w2 } = await oneOnEach('drain');
   const pids = [await pidOf('w1'), await pidOf('w2')];
-  const code = stop();
+  const code = endServing(gateway);
   await Promise.all([w1.over, w2.over]);
   expect(await code).toBe(0);
   for (const pid of pids) expect(() => process.kill(pid ?? 0, 0)).toThrow();
