@@ -28,14 +28,20 @@ export function decisionPages({ decisions, draw, viewer, forbidden }: DecisionRo
     );
     return app;
   }
+  /** How often anything has changed. A page says the count that it was drawn at, so that its stream misses nothing in between. */
+  let changes = 0;
+  decisions.watch(() => {
+    changes += 1;
+  });
   const page = async (context: Context<Env>, refused?: string) => {
+    const drawnAt = changes;
     const past = context.req.query('past') !== undefined;
     const [holds, grants, active] = await Promise.all([
       decisions.holds(past ? 'past' : 'waiting'),
       decisions.grants(past ? 'past' : 'waiting'),
       past ? [] : decisions.grants('active'),
     ]);
-    const body = approvalsView({ holds, grants, active, past, refused, viewer: await viewer(context) });
+    const body = approvalsView({ holds, grants, active, past, refused, drawnAt, viewer: await viewer(context) });
     return draw(context, { ...frame, body });
   };
   /** Back to the list, or the list with why the answer was not taken. */
@@ -43,7 +49,11 @@ export function decisionPages({ decisions, draw, viewer, forbidden }: DecisionRo
     taken.kind === 'taken' ? context.redirect(`/approvals?done=${done}`, 303) : page(context, taken.message);
 
   app.get('/approvals', (context) => page(context));
-  app.get('/approvals/events', (context) => changeStream((changed) => decisions.watch(changed), readerOf(context)));
+  app.get('/approvals/events', (context) => {
+    const since = context.req.query('since');
+    const missed = since !== undefined && since !== String(changes);
+    return changeStream((changed) => decisions.watch(changed), readerOf(context), missed);
+  });
   app.post('/approvals/:kind{hold|grant}/:id', allow('approver', forbidden), async (context) => {
     const fields = await fieldsOf(context);
     const verdict = fields.get('verdict') === 'approve' ? 'approve' : 'deny';

@@ -26,9 +26,12 @@ export function recordStream(watcher: Watcher, encode: (record: LiveRecord) => u
   });
 }
 
-/** Says `changed` whenever something has, at most a few times a second. `watch` gives the function that ends it. */
-export function changeStream(watch: (changed: () => void) => () => void, reader: Reader): Response {
-  let has = false;
+/**
+ * Says `changed` whenever something has, at most a few times a second, and at once where the reader has `missed` something before it
+ * came. `watch` gives the function that ends it.
+ */
+export function changeStream(watch: (changed: () => void) => () => void, reader: Reader, missed: boolean): Response {
+  let has = missed;
   const end = watch(() => {
     has = true;
   });

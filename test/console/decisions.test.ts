@@ -246,6 +246,25 @@ describe('an identity', () => {
   });
 });
 
+test('the list of approvals says that it has changed since it was drawn, also where that was before its stream began', async () => {
+  const operator = await house().operator();
+  const drawn = await (await operator.once(`${house().url}/approvals`)).text();
+  const stream = /data-refresh="([^"]+)"/.exec(drawn)?.[1] ?? '';
+  const { hold, outcome, end } = await held('delete from orders where 4 = 4');
+  await expect.poll(async () => (await operator.once(`${house().url}/approvals`)).text()).not.toContain(stream);
+  const answer = await operator.once(house().url + stream);
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  let text = '';
+  while (!text.includes('event: changed') && !text.includes(': still here')) {
+    text += Buffer.from((await reader.read()).value ?? []).toString('utf8');
+  }
+  await reader.cancel();
+  expect(text).toContain('event: changed');
+  await decide(operator, hold.id, 'deny');
+  await outcome;
+  await end();
+});
+
 test('the list of approvals says when it has changed', async () => {
   const operator = await house().operator();
   const answer = await operator.once(`${house().url}/approvals/events`);

@@ -238,6 +238,7 @@ describe('a held statement in the list', () => {
       active: [],
       past: false,
       refused: undefined,
+      drawnAt: 0,
       viewer: {
         person: {
           name: 'dora',

@@ -14,15 +14,17 @@ export interface ApprovalsData {
   readonly past: boolean;
   /** Why the last answer was not taken. */
   readonly refused: string | undefined;
+  /** How often anything had changed before. */
+  readonly drawnAt: number;
   readonly viewer: Viewer;
 }
 
 const textLimit = 4000;
 
-export function approvalsView({ holds, grants, active, past, refused, viewer }: ApprovalsData): Html {
+export function approvalsView({ holds, grants, active, past, refused, drawnAt, viewer }: ApprovalsData): Html {
   return html`<nav class="spans" aria-label="Which"><a href="/approvals"${past ? '' : html` aria-current="true"`}>waiting</a><a href="/approvals?past=1"${past ? html` aria-current="true"` : ''}>decided</a></nav>
 ${refused === undefined ? '' : html`<p class="reason" role="alert">Not taken: ${refused}.</p>`}
-<div data-refresh="/approvals/events"></div>
+<div data-refresh="/approvals/events?since=${drawnAt}"></div>
 <section aria-labelledby="holds"><h2 id="holds">${past ? 'Statements that were held' : 'Held statements'}</h2>${
     holds.length === 0
       ? empty(
